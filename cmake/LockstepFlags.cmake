@@ -1,0 +1,18 @@
+# Flags that all our code shares. Bits must not depend on how the compiler contracts a·b + c, so contraction is off.
+add_library(lockstep_flags INTERFACE)
+target_compile_features(lockstep_flags INTERFACE cxx_std_20)
+# No errno and no traps from arithmetic: neither changes a bit of a result, and sqrt and selects become vector code.
+target_compile_options(lockstep_flags INTERFACE -ffp-contract=off -fno-math-errno -fno-trapping-math -Wall -Wextra -Wpedantic -Wconversion -Wno-sign-conversion -Werror)
+# g++ 12 sees overlapping copies in std::string where there are none (GCC bug 105651).
+target_compile_options(lockstep_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64" AND LOCKSTEP_ARCH)
+  target_compile_options(lockstep_flags INTERFACE -march=${LOCKSTEP_ARCH})
+endif()
+if(LOCKSTEP_SANITIZE)
+  target_compile_options(lockstep_flags INTERFACE -fsanitize=${LOCKSTEP_SANITIZE} -fno-omit-frame-pointer)
+  target_link_options(lockstep_flags INTERFACE -fsanitize=${LOCKSTEP_SANITIZE})
+endif()
+set(CMAKE_CXX_FLAGS_RELEASE "-O3 -DNDEBUG")
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "lockstep/ops.hpp"
+
+/// Layers and models. A layer is a function that appends ops and names its parameters as PyTorch's state_dict would; a model is a
+/// function that calls layers. The built-in models use nothing that a user's own model does not have.
+namespace lockstep::nn {
+
+/// Where a layer writes: a graph, and whether it is the training program (dropout, batch statistics) or the evaluation program.
+struct Scope {
+  Graph& graph;
+  bool training = true;
+};
+
+enum class Activation : std::uint8_t { none, sigmoid, tanh, relu, elu, softplus, gelu, silu };
+/// Throws UsageError naming the activations there are.
+[[nodiscard]] Activation activation_from(const std::string& name);
+[[nodiscard]] Value activate(Value x, Activation activation);
+/// He for the ReLU family, Glorot for the others.
+[[nodiscard]] Initializer initializer_for(Activation activation);
+
+/// x [n, in] → x · weightᵀ + bias [n, outputs]; NAME.weight [outputs, in], NAME.bias [outputs].
+[[nodiscard]] Value dense(const Scope& scope, const std::string& name, Value x, std::int64_t outputs,
+                          Initializer weight = Initializer::he());
+/// x [n, C, H, W] → [n, channels, H', W'] with a square kernel; NAME.weight [channels, C, kernel, kernel], NAME.bias [channels].
+[[nodiscard]] Value conv2d(const Scope& scope, const std::string& name, Value x, std::int64_t channels, std::int64_t kernel,
+                           std::int64_t stride = 1, std::int64_t padding = 0, Initializer weight = Initializer::he());
+/// x [n, C, ...]. In training the statistics of the lane ("ghost batch norm", Hoffer et al. 2017, arXiv 1705.08741), in evaluation the
+/// running ones. NAME.weight, NAME.bias, and the state NAME.running_mean, NAME.running_var (unbiased), all [C].
+[[nodiscard]] Value batch_norm(const Scope& scope, const std::string& name, Value x, double momentum = 0.1, double eps = 1e-5);
+/// The operand itself in evaluation, or when rate is 0. NAME keys the mask.
+[[nodiscard]] Value dropout(const Scope& scope, const std::string& name, Value x, double rate);
+
+/// Declares what a classifier owes to training and evaluation: "loss" [n] (softmax cross-entropy with the input "labels" i32 [n]),
+/// "correct" [n] and "logits" [n, classes].
+void classify(const Scope& scope, Value logits);
+
+}  // namespace lockstep::nn
+
+namespace lockstep {
+
+/// A model's programs over one table of parameters. Each is written for kBatch samples and made for a lane's size by `rebatch`.
+struct Model {
+  std::map<std::string, Graph> programs;  ///< "train" and "evaluate"
+
+  [[nodiscard]] const Graph& program(const std::string& name) const;
+  [[nodiscard]] std::int64_t parameter_count() const;
+  /// Batch norm needs lanes of two samples at least.
+  [[nodiscard]] std::int64_t least_lane() const;
+  /// The programs as JSON text, and back; reading throws UsageError naming the node at fault.
+  [[nodiscard]] std::string json() const;
+  [[nodiscard]] static Model from_json(const std::string& text);
+};
+
+/// Calls `write` once for each program. It must create inputs and parameters and declare "loss" [n]; see nn::classify.
+[[nodiscard]] Model make_model(const std::function<void(nn::Scope&)>& write);
+
+/// The options of the built-in models.
+struct ModelOptions {
+  std::string name = "mlp";  ///< "mlp" or "cnn"
+  Shape sample;              ///< of one sample, such as [1, 28, 28]
+  std::int64_t classes = 10;
+  std::vector<std::int64_t> hidden{256, 128};  ///< mlp: widths of the hidden layers
+  nn::Activation activation = nn::Activation::relu;
+  double dropout = 0;
+  bool batch_norm = false;
+};
+
+/// mlp: dense layers of the given widths. cnn: conv 3×3 to 32, conv 3×3 to 64, max-pool 2, dense 128, dense classes.
+/// Throws UsageError when there is no such model or it does not fit the samples.
+[[nodiscard]] Model build_model(const ModelOptions& options);
+
+}  // namespace lockstep

@@ -1,0 +1,238 @@
+#include "lockstep/graph.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "lockstep/error.hpp"
+#include "lockstep/op.hpp"
+
+namespace lockstep {
+namespace {
+
+/// An op without operands and code: the type of its output stands in the attributes.
+class LeafOp final : public Op {
+ public:
+  explicit LeafOp(std::string_view name) : name_(name) {}
+  [[nodiscard]] std::string_view name() const override { return name_; }
+  [[nodiscard]] std::vector<TensorType> infer(std::span<const TensorType>, const Attrs& attrs) const override {
+    return {{Shape(attrs.list("shape")), dtype_from(attrs.text("dtype"))}};
+  }
+  [[nodiscard]] std::vector<Value> gradient(const GradientCall&) const override { return {}; }
+
+ private:
+  std::string_view name_;
+};
+
+Shape with_batch(const Shape& shape, std::int64_t batch) {
+  std::vector<std::int64_t> dims = shape.dims();
+  for (std::int64_t& d : dims) {
+    d = d == kBatch ? batch : d;
+  }
+  return Shape(std::move(dims));
+}
+
+Attrs leaf_attrs(const std::string& name, const Shape& shape, DType dtype) {
+  return {{"name", name}, {"shape", shape.dims()}, {"dtype", std::string(name_of(dtype))}};
+}
+
+Attrs kept_attrs(const std::string& name, const Shape& shape, const Initializer& init) {
+  Attrs attrs = leaf_attrs(name, shape, DType::f32);
+  attrs.set("init", static_cast<std::int64_t>(init.kind)).set("init_a", init.a).set("init_b", init.b);
+  return attrs;
+}
+
+}  // namespace
+
+namespace leaf {
+const Op& input() {
+  static const LeafOp op("input");
+  return op;
+}
+const Op& parameter() {
+  static const LeafOp op("parameter");
+  return op;
+}
+const Op& state() {
+  static const LeafOp op("state");
+  return op;
+}
+const Op& scalar() {
+  static const LeafOp op("scalar");
+  return op;
+}
+const Op& constant() {
+  static const LeafOp op("constant");
+  return op;
+}
+bool is_leaf(const Op& op) { return &op == &input() || &op == &parameter() || &op == &state() || &op == &scalar() || &op == &constant(); }
+}  // namespace leaf
+
+const TensorType& Value::type() const { return graph->type(ref); }
+
+Initializer initializer_of(const Node& node) {
+  return {static_cast<Initializer::Kind>(node.attrs.integer("init")), node.attrs.real("init_a"), node.attrs.real("init_b")};
+}
+
+Graph::Graph(std::int64_t batch) : batch_(batch) {
+  if (batch < 1) {
+    throw UsageError(fmt::format("a graph needs at least one sample, not {}", batch));
+  }
+}
+
+Value Graph::leaf(const Op& op, Attrs attrs, TensorType type) {
+  for (std::size_t id = 0; id < nodes_.size(); ++id) {
+    const Node& node = nodes_[id];
+    if (node.op != &op || !node.attrs.has("name") || node.attrs.text("name") != attrs.text("name")) {
+      continue;
+    }
+    if (!(node.attrs == attrs)) {
+      throw UsageError(fmt::format("{} '{}' is declared twice and differs: {} and {}", op.name(), attrs.text("name"), node.outputs[0].str(),
+                                   type.str()));
+    }
+    return {this, {static_cast<int>(id), 0}};
+  }
+  nodes_.push_back({&op, std::move(attrs), {}, {std::move(type)}});
+  return {this, {static_cast<int>(nodes_.size()) - 1, 0}};
+}
+
+Value Graph::input(const std::string& name, const Shape& shape, DType dtype) {
+  return leaf(leaf::input(), leaf_attrs(name, shape, dtype), {with_batch(shape, batch_), dtype});
+}
+
+Value Graph::parameter(const std::string& name, const Shape& shape, Initializer init) {
+  return leaf(leaf::parameter(), kept_attrs(name, shape, init), {shape, DType::f32});
+}
+
+Value Graph::state(const std::string& name, const Shape& shape, Initializer init) {
+  return leaf(leaf::state(), kept_attrs(name, shape, init), {shape, DType::f32});
+}
+
+Value Graph::scalar(const std::string& name) { return leaf(leaf::scalar(), leaf_attrs(name, {}, DType::f32), {}); }
+
+Value Graph::constant(double number) {
+  for (std::size_t id = 0; id < nodes_.size(); ++id) {
+    if (nodes_[id].op == &leaf::constant() && nodes_[id].attrs.real("value") == number) {
+      return {this, {static_cast<int>(id), 0}};
+    }
+  }
+  nodes_.push_back({&leaf::constant(), {{"value", number}}, {}, {TensorType{}}});
+  return {this, {static_cast<int>(nodes_.size()) - 1, 0}};
+}
+
+Value Graph::add(const Op& op, Attrs attrs, const std::vector<Value>& inputs) {
+  Node node{&op, std::move(attrs), {}, {}};
+  std::vector<TensorType> types;
+  for (const Value& v : inputs) {
+    if (v.graph != this) {
+      throw UsageError(fmt::format("{}: an operand belongs to another graph", op.name()));
+    }
+    node.inputs.push_back(v.ref);
+    types.push_back(v.type());
+  }
+  if (inputs.empty() || node.attrs.has("batch")) {
+    node.attrs.set("batch", batch_);
+  }
+  node.outputs = op.infer(types, node.attrs);
+  nodes_.push_back(std::move(node));
+  return {this, {static_cast<int>(nodes_.size()) - 1, 0}};
+}
+
+Value Graph::copy_node(const Node& node, const std::vector<Value>& inputs) {
+  if (!leaf::is_leaf(*node.op)) {
+    return add(*node.op, node.attrs, inputs);
+  }
+  Node copy = node;
+  if (node.op == &leaf::input()) {
+    copy.outputs[0].shape = with_batch(Shape(node.attrs.list("shape")), batch_);
+  }
+  nodes_.push_back(std::move(copy));
+  return {this, {static_cast<int>(nodes_.size()) - 1, 0}};
+}
+
+Value Graph::output_of(Value v, int index) {
+  if (index < 0 || static_cast<std::size_t>(index) >= node(v.ref.node).outputs.size()) {
+    throw UsageError(fmt::format("{} has no output {}", node(v.ref.node).op->name(), index));
+  }
+  return {this, {v.ref.node, index}};
+}
+
+void Graph::set_output(const std::string& name, Value value) {
+  for (auto& [known, ref] : outputs_) {
+    if (known == name) {
+      ref = value.ref;
+      return;
+    }
+  }
+  outputs_.emplace_back(name, value.ref);
+}
+
+void Graph::update_state(const std::string& name, Value value, double momentum) {
+  for (Node& node : nodes_) {
+    if (node.op == &leaf::state() && node.attrs.text("name") == name) {
+      if (node.outputs[0].shape != value.shape()) {
+        throw ShapeError(fmt::format("the state '{}' is {}, its new value {}", name, node.outputs[0].shape.str(), value.shape().str()));
+      }
+      node.attrs.set("momentum", momentum);
+      set_output(std::string(kStatePrefix) + name, value);
+      return;
+    }
+  }
+  throw UsageError(fmt::format("there is no state '{}' to update", name));
+}
+
+const TensorType& Graph::type(Ref ref) const { return node(ref.node).outputs[static_cast<std::size_t>(ref.output)]; }
+
+Ref Graph::output(const std::string& name) const {
+  std::vector<std::string> names;
+  for (const auto& [known, ref] : outputs_) {
+    if (known == name) {
+      return ref;
+    }
+    names.push_back(known);
+  }
+  throw UsageError(fmt::format("the graph has no output '{}'; it has: {}", name, fmt::join(names, ", ")));
+}
+
+bool Graph::has_output(const std::string& name) const {
+  for (const auto& [known, ref] : outputs_) {
+    if (known == name) {
+      return true;
+    }
+  }
+  return false;
+}
+
+Graph Graph::rebatch(std::int64_t batch) const {
+  Graph result(batch);
+  for (const Node& node : nodes_) {
+    std::vector<Value> inputs;
+    for (const Ref ref : node.inputs) {
+      inputs.push_back(result.value(ref));
+    }
+    result.copy_node(node, inputs);
+  }
+  result.outputs_ = outputs_;
+  return result;
+}
+
+std::string Graph::str() const {
+  std::string text;
+  for (std::size_t id = 0; id < nodes_.size(); ++id) {
+    const Node& node = nodes_[id];
+    std::vector<std::string> inputs, outputs;
+    for (const Ref ref : node.inputs) {
+      inputs.push_back(ref.output == 0 ? fmt::format("%{}", ref.node) : fmt::format("%{}.{}", ref.node, ref.output));
+    }
+    for (const TensorType& type : node.outputs) {
+      outputs.push_back(type.str());
+    }
+    const std::string name = node.attrs.has("name") ? " '" + node.attrs.text("name") + "'" : "";
+    text += fmt::format("%{} = {}{}({})  {}\n", id, node.op->name(), name, fmt::join(inputs, ", "), fmt::join(outputs, ", "));
+  }
+  for (const auto& [name, ref] : outputs_) {
+    text += fmt::format("{} = %{}.{}\n", name, ref.node, ref.output);
+  }
+  return text;
+}
+
+}  // namespace lockstep

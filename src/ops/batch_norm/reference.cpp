@@ -1,0 +1,51 @@
+#include <algorithm>
+#include <cmath>
+
+#include "ops/batch_norm/batch_norm.hpp"
+
+namespace lockstep {
+namespace {
+
+/// Calls `visit(index, channel)` for every element of x [N, C, ...].
+template <class Visit>
+void for_each_element(const Shape& x, Visit visit) {
+  const auto count = static_cast<std::size_t>(x.elements()), channels = static_cast<std::size_t>(x[1]);
+  const std::size_t inner = count / (static_cast<std::size_t>(x[0]) * channels);
+  for (std::size_t i = 0; i < count; ++i) {
+    visit(i, i / inner % channels);
+  }
+}
+
+}  // namespace
+
+void batch_norm_reference(const ReferenceCall& call) {
+  const Shape& shape = call.in_types[0].shape;
+  const std::span<const double> x = call.in[0], gain = call.in[1], bias = call.in[2];
+  const std::span<double> y = call.out[0], mean = call.out[1], variance = call.out[2];
+  const double count = static_cast<double>(shape.elements()) / static_cast<double>(shape[1]), eps = call.attrs.real("eps");
+  std::ranges::fill(mean, 0.0);
+  std::ranges::fill(variance, 0.0);
+  for_each_element(shape, [&](std::size_t i, std::size_t c) { mean[c] += x[i] / count; });
+  for_each_element(shape, [&](std::size_t i, std::size_t c) { variance[c] += (x[i] - mean[c]) * (x[i] - mean[c]) / count; });
+  for_each_element(shape,
+                   [&](std::size_t i, std::size_t c) { y[i] = (x[i] - mean[c]) / std::sqrt(variance[c] + eps) * gain[c] + bias[c]; });
+}
+
+void batch_norm_backward_reference(const ReferenceCall& call) {
+  const Shape& shape = call.in_types[0].shape;
+  const std::span<const double> x = call.in[0], gain = call.in[1], mean = call.in[2], variance = call.in[3], g = call.in[4];
+  const std::span<double> dx = call.out[0], dgain = call.out[1], dbias = call.out[2];
+  const double count = static_cast<double>(shape.elements()) / static_cast<double>(shape[1]), eps = call.attrs.real("eps");
+  const auto normal = [&](std::size_t i, std::size_t c) { return (x[i] - mean[c]) / std::sqrt(variance[c] + eps); };
+  std::ranges::fill(dgain, 0.0);
+  std::ranges::fill(dbias, 0.0);
+  for_each_element(shape, [&](std::size_t i, std::size_t c) {
+    dgain[c] += g[i] * normal(i, c);
+    dbias[c] += g[i];
+  });
+  for_each_element(shape, [&](std::size_t i, std::size_t c) {
+    dx[i] = gain[c] / std::sqrt(variance[c] + eps) * (g[i] - (dbias[c] + normal(i, c) * dgain[c]) / count);
+  });
+}
+
+}  // namespace lockstep

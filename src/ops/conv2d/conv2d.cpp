@@ -1,0 +1,180 @@
+#include "ops/conv2d/conv2d.hpp"
+
+#include <fmt/format.h>
+
+#include "lockstep/ops.hpp"
+#include "ops/matmul/activation.hpp"
+
+namespace lockstep {
+namespace {
+
+[[noreturn]] void refuse(std::string_view op, std::span<const TensorType> in, std::string_view why) {
+  std::string operands;
+  for (const TensorType& type : in) {
+    operands += (operands.empty() ? "" : ", ") + type.str();
+  }
+  throw ShapeError(fmt::format("{}: the operands {} do not fit: {}", op, operands, why));
+}
+
+void require_rank_4(std::string_view op, std::span<const TensorType> in) {
+  for (std::size_t i = 0; i < in.size(); ++i) {
+    if (in[i].dtype != DType::f32 || (i < 2 && in[i].shape.rank() != 4)) {
+      refuse(op, in, "needs f32 of rank 4");
+    }
+  }
+}
+
+/// Fills in the lengths that follow from the others.
+ConvSizes completed(std::string_view op, std::span<const TensorType> in, const Attrs& attrs, ConvSizes s) {
+  s.stride = attrs.integer("stride");
+  s.padding = attrs.integer("padding");
+  if (s.stride < 1 || s.padding < 0) {
+    refuse(op, in, fmt::format("stride {} must be at least 1 and padding {} at least 0", s.stride, s.padding));
+  }
+  if (s.h + 2 * s.padding < s.kh || s.w + 2 * s.padding < s.kw) {
+    refuse(op, in,
+           fmt::format("the kernel {}×{} is larger than the padded input {}×{}", s.kh, s.kw, s.h + 2 * s.padding, s.w + 2 * s.padding));
+  }
+  s.oh = (s.h + 2 * s.padding - s.kh) / s.stride + 1;
+  s.ow = (s.w + 2 * s.padding - s.kw) / s.stride + 1;
+  return s;
+}
+
+Cost conv_cost(Cost cost, const ConvSizes& s) {
+  cost.flops = 2.0 * static_cast<double>(s.y().elements()) * static_cast<double>(s.c * s.kh * s.kw);
+  return cost;
+}
+
+Value backward_data(Value g, Value weight, const Attrs& attrs, const Shape& x) {
+  return g.graph->add(conv2d_backward_data_op(),
+                      {{"stride", attrs.integer("stride")}, {"padding", attrs.integer("padding")}, {"height", x[2]}, {"width", x[3]}},
+                      {g, weight});
+}
+
+/// The weights' gradient; the bias's is the node's second output.
+Value backward_weights(Value x, Value g, const Attrs& attrs, const Shape& weight) {
+  return x.graph->add(conv2d_backward_weights_op(),
+                      {{"stride", attrs.integer("stride")},
+                       {"padding", attrs.integer("padding")},
+                       {"kernel_height", weight[2]},
+                       {"kernel_width", weight[3]}},
+                      {x, g});
+}
+
+class Conv2d final : public Op {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "conv2d"; }
+  [[nodiscard]] std::vector<TensorType> infer(std::span<const TensorType> in, const Attrs& attrs) const override {
+    return {conv2d_sizes(in, attrs).y()};
+  }
+  [[nodiscard]] std::vector<Value> gradient(const GradientCall& call) const override {
+    require_no_activation(call.attrs, name());
+    const Value x = call.inputs[0], weight = call.inputs[1], g = call.grads[0];
+    const Value dw = backward_weights(x, g, call.attrs, weight.shape());
+    std::vector<Value> result{backward_data(g, weight, call.attrs, x.shape()), dw};
+    if (call.inputs.size() > 2) {
+      result.push_back(call.graph.output_of(dw, 1));
+    }
+    return result;
+  }
+  [[nodiscard]] Cost cost(std::span<const TensorType> in, std::span<const TensorType> out, const Attrs& attrs) const override {
+    return conv_cost(Op::cost(in, out, attrs), conv2d_sizes(in, attrs));
+  }
+};
+
+class Conv2dBackwardData final : public Op {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "conv2d_backward_data"; }
+  [[nodiscard]] std::vector<TensorType> infer(std::span<const TensorType> in, const Attrs& attrs) const override {
+    return {conv2d_backward_data_sizes(in, attrs).x()};
+  }
+  [[nodiscard]] std::vector<Value> gradient(const GradientCall& call) const override {
+    const Value g = call.inputs[0], weight = call.inputs[1], u = call.grads[0];
+    return {conv2d(u, weight, {}, call.attrs.integer("stride"), call.attrs.integer("padding")),
+            backward_weights(u, g, call.attrs, weight.shape())};
+  }
+  [[nodiscard]] Cost cost(std::span<const TensorType> in, std::span<const TensorType> out, const Attrs& attrs) const override {
+    return conv_cost(Op::cost(in, out, attrs), conv2d_backward_data_sizes(in, attrs));
+  }
+};
+
+class Conv2dBackwardWeights final : public Op {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "conv2d_backward_weights"; }
+  [[nodiscard]] std::vector<TensorType> infer(std::span<const TensorType> in, const Attrs& attrs) const override {
+    const ConvSizes s = conv2d_backward_weights_sizes(in, attrs);
+    return {s.weight(), s.bias()};
+  }
+  [[nodiscard]] std::vector<Value> gradient(const GradientCall& call) const override {
+    const Value x = call.inputs[0], g = call.inputs[1], u = call.grads[0], ub = call.grads[1];
+    const std::int64_t stride = call.attrs.integer("stride"), padding = call.attrs.integer("padding");
+    if (!u) {  // the gradient of the bias alone: a sum of g
+      return {{}, broadcast_to(reshape(ub, {1, -1, 1, 1}), g.shape())};
+    }
+    return {backward_data(g, u, call.attrs, x.shape()), conv2d(x, u, ub, stride, padding)};
+  }
+  [[nodiscard]] Cost cost(std::span<const TensorType> in, std::span<const TensorType> out, const Attrs& attrs) const override {
+    return conv_cost(Op::cost(in, out, attrs), conv2d_backward_weights_sizes(in, attrs));
+  }
+};
+
+}  // namespace
+
+ConvSizes conv2d_sizes(std::span<const TensorType> in, const Attrs& attrs) {
+  require_rank_4("conv2d", in);
+  const Shape &x = in[0].shape, &w = in[1].shape;
+  if (x[1] != w[1]) {
+    refuse("conv2d", in, fmt::format("the input has {} channels, the weights {}", x[1], w[1]));
+  }
+  if (in.size() > 2 && in[2].shape != Shape{w[0]}) {
+    refuse("conv2d", in, fmt::format("the bias must be [{}]", w[0]));
+  }
+  return completed("conv2d", in, attrs, {.n = x[0], .c = x[1], .h = x[2], .w = x[3], .o = w[0], .kh = w[2], .kw = w[3]});
+}
+
+ConvSizes conv2d_backward_data_sizes(std::span<const TensorType> in, const Attrs& attrs) {
+  require_rank_4("conv2d_backward_data", in);
+  const Shape &g = in[0].shape, &w = in[1].shape;
+  const ConvSizes s =
+      completed("conv2d_backward_data", in, attrs,
+                {.n = g[0], .c = w[1], .h = attrs.integer("height"), .w = attrs.integer("width"), .o = w[0], .kh = w[2], .kw = w[3]});
+  if (g != s.y().shape) {
+    refuse("conv2d_backward_data", in, fmt::format("the gradient must be {}", s.y().shape.str()));
+  }
+  return s;
+}
+
+ConvSizes conv2d_backward_weights_sizes(std::span<const TensorType> in, const Attrs& attrs) {
+  require_rank_4("conv2d_backward_weights", in);
+  const Shape &x = in[0].shape, &g = in[1].shape;
+  const ConvSizes s = completed(
+      "conv2d_backward_weights", in, attrs,
+      {.n = x[0], .c = x[1], .h = x[2], .w = x[3], .o = g[1], .kh = attrs.integer("kernel_height"), .kw = attrs.integer("kernel_width")});
+  if (g != s.y().shape) {
+    refuse("conv2d_backward_weights", in, fmt::format("the gradient must be {}", s.y().shape.str()));
+  }
+  return s;
+}
+
+const Op& conv2d_op() {
+  static const Conv2d op;
+  return op;
+}
+const Op& conv2d_backward_data_op() {
+  static const Conv2dBackwardData op;
+  return op;
+}
+const Op& conv2d_backward_weights_op() {
+  static const Conv2dBackwardWeights op;
+  return op;
+}
+
+Value conv2d(Value x, Value weight, Value bias, std::int64_t stride, std::int64_t padding) {
+  std::vector<Value> inputs{x, weight};
+  if (bias) {
+    inputs.push_back(bias);
+  }
+  return x.graph->add(conv2d_op(), {{"stride", stride}, {"padding", padding}}, inputs);
+}
+
+}  // namespace lockstep

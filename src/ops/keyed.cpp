@@ -1,0 +1,100 @@
+#include "ops/keyed.hpp"
+
+#ifdef __AVX2__
+#include <immintrin.h>
+#endif
+
+namespace lockstep {
+namespace {
+
+constexpr std::uint32_t kMultiplier0 = 0xD2511F53U, kMultiplier1 = 0xCD9E8D57U;  // as in philox()
+constexpr std::uint32_t kWeyl0 = 0x9E3779B9U, kWeyl1 = 0xBB67AE85U;
+
+}  // namespace
+
+#ifdef __AVX2__
+namespace {
+
+/// Four counters, each word in the low half of a lane of 64 bits; what stands in the high halves does not matter, since products read the
+/// low ones alone. Compilers do not find this form by themselves.
+struct FourCounters {
+  __m256i c0, c1, c2, c3;
+
+  void round(__m256i k0, __m256i k1) {
+    const __m256i p0 = _mm256_mul_epu32(c0, _mm256_set1_epi64x(kMultiplier0));
+    const __m256i p1 = _mm256_mul_epu32(c2, _mm256_set1_epi64x(kMultiplier1));
+    c0 = _mm256_xor_si256(_mm256_xor_si256(_mm256_srli_epi64(p1, 32), c1), k0);
+    c1 = p1;
+    c2 = _mm256_xor_si256(_mm256_xor_si256(_mm256_srli_epi64(p0, 32), c3), k1);
+    c3 = p0;
+  }
+};
+
+/// Counters 0, 2, 4, 6 and 1, 3, 5, 7 back in their order.
+__m256i interleave(__m256i even, __m256i odd) {
+  return _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0b10101010);
+}
+
+}  // namespace
+
+void KeyedSource::words(KeyedWords& out, std::size_t row, std::size_t block) const {
+  const __m256i c1 = _mm256_set1_epi64x(first_row + static_cast<std::uint32_t>(row));
+  const __m256i c2 = _mm256_set1_epi64x(step_low), c3 = _mm256_set1_epi64x(step_high);
+  const auto first = static_cast<std::uint32_t>(block * kKeyedCounters);
+  std::array<FourCounters, kKeyedCounters / 4> counters;
+  for (std::uint32_t i = 0; i < counters.size(); ++i) {  // even and odd counters of the first eight, then of the next
+    const std::uint32_t start = first + i / 2 * 8 + i % 2;
+    counters[i] = {_mm256_set_epi64x(start + 6, start + 4, start + 2, start), c1, c2, c3};
+  }
+  PhiloxKey k = key;
+  for (int round = 0; round < 10; ++round) {
+    const __m256i k0 = _mm256_set1_epi64x(k[0]), k1 = _mm256_set1_epi64x(k[1]);
+    for (FourCounters& four : counters) {
+      four.round(k0, k1);
+    }
+    k[0] += kWeyl0;
+    k[1] += kWeyl1;
+  }
+  for (std::size_t i = 0; i < counters.size(); i += 2) {
+    const FourCounters &even = counters[i], &odd = counters[i + 1];
+    auto* const to = reinterpret_cast<__m256i*>(out.data() + 4 * i);
+    _mm256_storeu_si256(to, interleave(even.c0, odd.c0));
+    _mm256_storeu_si256(to + kKeyedCounters / 8, interleave(even.c1, odd.c1));
+    _mm256_storeu_si256(to + 2 * kKeyedCounters / 8, interleave(even.c2, odd.c2));
+    _mm256_storeu_si256(to + 3 * kKeyedCounters / 8, interleave(even.c3, odd.c3));
+  }
+}
+
+#else
+
+void KeyedSource::words(KeyedWords& out, std::size_t row, std::size_t block) const {
+  std::array<std::uint32_t, kKeyedCounters> c0, c1, c2, c3;
+  for (std::size_t j = 0; j < kKeyedCounters; ++j) {
+    c0[j] = static_cast<std::uint32_t>(block * kKeyedCounters + j);
+    c1[j] = first_row + static_cast<std::uint32_t>(row);
+    c2[j] = step_low;
+    c3[j] = step_high;
+  }
+  PhiloxKey k = key;
+  for (int round = 0; round < 10; ++round) {
+    for (std::size_t j = 0; j < kKeyedCounters; ++j) {
+      const std::uint64_t p0 = std::uint64_t{kMultiplier0} * c0[j], p1 = std::uint64_t{kMultiplier1} * c2[j];
+      c0[j] = static_cast<std::uint32_t>(p1 >> 32U) ^ c1[j] ^ k[0];
+      c1[j] = static_cast<std::uint32_t>(p1);
+      c2[j] = static_cast<std::uint32_t>(p0 >> 32U) ^ c3[j] ^ k[1];
+      c3[j] = static_cast<std::uint32_t>(p0);
+    }
+    k[0] += kWeyl0;
+    k[1] += kWeyl1;
+  }
+  for (std::size_t j = 0; j < kKeyedCounters; ++j) {
+    out[j] = c0[j];
+    out[kKeyedCounters + j] = c1[j];
+    out[2 * kKeyedCounters + j] = c2[j];
+    out[3 * kKeyedCounters + j] = c3[j];
+  }
+}
+
+#endif
+
+}  // namespace lockstep

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "lockstep/kernel.hpp"
+#include "runtime/philox.hpp"
+
+/// The rule by which ops draw random numbers. The word of element e of a sample depends on the seed, the op and its name (the key), and
+/// on e, the sample's place in the whole batch and the step (the counter); not on lanes, workers or threads. Elements are taken in blocks
+/// of 64, made of 16 counters of 4 words: word w of counter c of a block serves its element 16·w + c, so that counters can be computed side
+/// by side. A sample is one index of the first axis; ops that draw numbers therefore want the batch there.
+namespace lockstep {
+
+inline constexpr std::size_t kKeyedCounters = 16;
+inline constexpr std::size_t kKeyedBlock = 4 * kKeyedCounters;
+using KeyedWords = std::array<std::uint32_t, kKeyedBlock>;
+
+/// Where the numbers of one call come from.
+struct KeyedSource {
+  PhiloxKey key;
+  std::uint32_t first_row, step_low, step_high;
+
+  KeyedSource(const StepContext& step, std::string_view purpose, std::string_view name)
+      : key(philox_key(step.seed, purpose, name)),
+        first_row(static_cast<std::uint32_t>(step.first_row)),
+        step_low(static_cast<std::uint32_t>(step.step)),
+        step_high(static_cast<std::uint32_t>(step.step >> 32U)) {}
+
+  /// The definition: the word of one element of row `row` of this lane.
+  [[nodiscard]] std::uint32_t word(std::size_t row, std::size_t element) const {
+    const std::size_t block = element / kKeyedBlock, place = element % kKeyedBlock;
+    const auto number = static_cast<std::uint32_t>(block * kKeyedCounters + place % kKeyedCounters);
+    return philox({number, first_row + static_cast<std::uint32_t>(row), step_low, step_high}, key)[place / kKeyedCounters];
+  }
+
+  /// The same words for a whole block, many counters side by side.
+  void words(KeyedWords& out, std::size_t row, std::size_t block) const;
+};
+
+/// In (0, 1], for logarithms.
+inline float unit_float_above_zero(std::uint32_t word) {
+  return static_cast<float>((word >> 8U) + 1U) * 0x1p-24F;
+}
+
+}  // namespace lockstep

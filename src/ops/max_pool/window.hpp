@@ -1,0 +1,96 @@
+#pragma once
+
+#include <algorithm>
+#include <type_traits>
+
+#include "lockstep/kernel.hpp"
+
+/// What the pooling ops share: windows on the last two axes of x [N, C, H, W], and the memory of rank-4 tensors in any layout.
+namespace lockstep {
+
+/// Windows of `window`×`window` at every `stride`, with `padding` on all four sides; H' = (H + 2·padding − window) / stride + 1.
+struct Windows {
+  std::int64_t n = 0, c = 0, h = 0, w = 0, oh = 0, ow = 0, window = 0, stride = 0, padding = 0;
+
+  [[nodiscard]] Shape x() const { return {n, c, h, w}; }
+  [[nodiscard]] Shape y() const { return {n, c, oh, ow}; }
+};
+
+/// The windows of a forward op on x. Throws ShapeError naming `op` when x is not f32 [N, C, H, W], when padding is more than half a window
+/// (a window might lie in the padding alone) or x too small.
+[[nodiscard]] Windows windows_on(const TensorType& x, const Attrs& attrs, std::string_view op);
+/// The windows of a backward op from g [N, C, H', W'] and the attributes height and width. Throws ShapeError when g does not fit.
+[[nodiscard]] Windows windows_under(const TensorType& g, const Attrs& attrs, std::string_view op);
+/// The attributes of a backward op of a node with `attrs` on x.
+[[nodiscard]] Attrs backward_attrs(const Attrs& attrs, const Shape& x);
+
+/// Calls `visit(window index, x index, position in the window)` for every element of every window that lies in x, indexes row-major,
+/// positions rising: the loop of the reference kernels.
+template <class Visit>
+void for_each_in_window(const Windows& s, Visit visit) {
+  for (std::int64_t plane = 0; plane < s.n * s.c; ++plane) {
+    for (std::int64_t i = 0; i < s.oh; ++i) {
+      for (std::int64_t j = 0; j < s.ow; ++j) {
+        for (std::int64_t at = 0; at < s.window * s.window; ++at) {
+          const std::int64_t row = i * s.stride + at / s.window - s.padding, column = j * s.stride + at % s.window - s.padding;
+          if (row >= 0 && row < s.h && column >= 0 && column < s.w) {
+            visit(static_cast<std::size_t>((plane * s.oh + i) * s.ow + j), static_cast<std::size_t>((plane * s.h + row) * s.w + column),
+                  at);
+          }
+        }
+      }
+    }
+  }
+}
+
+/// In every layout a tensor [N, C, H, W] lies in memory as [planes, H, W, lanes]: plain has one lane, channels_last C, blocked ones 8
+/// or 16.
+struct Planes {
+  std::int64_t planes = 0, lanes = 1;
+};
+[[nodiscard]] inline Planes planes_of(std::int64_t n, std::int64_t c, Layout layout) {
+  const std::int64_t lanes = layout == Layout::channels_last ? c : layout == Layout::blocked8 ? 8 : layout == Layout::blocked16 ? 16 : 1;
+  return {n * c / lanes, lanes};
+}
+
+/// One window in memory. `x` is where its row 0, column 0, lane 0 would lie (before the tensor, where that is padding); rows top … bottom−1
+/// and columns left … right−1 of the window lie inside x, and there is at least one.
+struct WindowPlace {
+  std::int64_t plane = 0, y = 0, x = 0, top = 0, bottom = 0, left = 0, right = 0;
+};
+
+/// Calls `visit(WindowPlace)` for every window, in the order of y's memory.
+template <class Visit>
+void for_each_window(const Windows& s, const Planes& planes, Visit visit) {
+  for (std::int64_t plane = 0; plane < planes.planes; ++plane) {
+    for (std::int64_t i = 0; i < s.oh; ++i) {
+      for (std::int64_t j = 0; j < s.ow; ++j) {
+        const std::int64_t row = i * s.stride - s.padding, column = j * s.stride - s.padding;
+        visit(WindowPlace{.plane = plane,
+                          .y = ((plane * s.oh + i) * s.ow + j) * planes.lanes,
+                          .x = ((plane * s.h + row) * s.w + column) * planes.lanes,
+                          .top = std::max<std::int64_t>(0, -row),
+                          .bottom = std::min(s.window, s.h - row),
+                          .left = std::max<std::int64_t>(0, -column),
+                          .right = std::min(s.window, s.w - column)});
+      }
+    }
+  }
+}
+
+/// Calls `visit(width, first lane)` for all lanes in runs of kMost and, for what is left, of 1; `width` is a constant of the compiler's.
+template <int kMost, class Visit>
+void in_runs(std::int64_t lanes, Visit visit) {
+  std::int64_t lane = 0;
+  for (; lane + kMost <= lanes; lane += kMost) {
+    visit(std::integral_constant<int, kMost>{}, lane);
+  }
+  for (; lane < lanes; ++lane) {
+    visit(std::integral_constant<int, 1>{}, lane);
+  }
+}
+
+/// The rule of ops that work in any layout: all operands of rank 4 take the layout of the first.
+void follow_layouts(KernelSpec& spec);
+
+}  // namespace lockstep

@@ -1,0 +1,26 @@
+#include "ops/mul/mul.hpp"
+
+#include "ops/elementwise.hpp"
+
+namespace lockstep {
+namespace {
+
+std::vector<Value> gradient(const GradientCall& call) {
+  const Value g = call.grads[0], a = call.inputs[0], b = call.inputs[1];
+  return {sum_to(mul(g, b), a.shape()), sum_to(mul(g, a), b.shape())};
+}
+
+}  // namespace
+
+/// mul: y = a · b, elementwise. a, b broadcast as numpy's → y, f32.
+/// Gradient: g·b and g·a, summed over the axes along which an operand was broadcast.
+const Op& mul_op() {
+  static const ElementwiseOp op("mul", 2, 1, gradient);
+  return op;
+}
+
+Value mul(Value a, Value b) {
+  return a.graph->add(mul_op(), {}, {a, b});
+}
+
+}  // namespace lockstep

@@ -1,0 +1,126 @@
+#pragma once
+
+#include <array>
+#include <limits>
+#include <vector>
+
+#include "lockstep/kernel.hpp"
+#include "lockstep/ops.hpp"
+#include "ops/shapes.hpp"
+
+/// What the reductions sum, mean and max share. Attributes: axes (negative from the last; empty: all), keep (1: they stay, of length 1).
+namespace lockstep {
+
+class ReductionOp final : public Op {
+ public:
+  using Gradient = std::vector<Value> (*)(const GradientCall&);
+  ReductionOp(std::string_view name, Gradient gradient) : name_(name), gradient_(gradient) {}
+
+  [[nodiscard]] std::string_view name() const override { return name_; }
+  [[nodiscard]] std::vector<TensorType> infer(std::span<const TensorType> in, const Attrs& attrs) const override;
+  [[nodiscard]] std::vector<Value> gradient(const GradientCall& call) const override { return gradient_(call); }
+  [[nodiscard]] Cost cost(std::span<const TensorType> in, std::span<const TensorType> out, const Attrs& attrs) const override;
+
+ private:
+  std::string_view name_;
+  Gradient gradient_;
+};
+
+/// The result of a reduction over x, repeated along the axes that were reduced: [shape of x].
+Value spread(Value reduced, Value x, const Attrs& attrs);
+
+Attrs reduction_attrs(const std::vector<std::int64_t>& axes, bool keep);
+
+/// Walks over x and knows where in the result each element belongs.
+StridedWalk reduction_walk(const Shape& x, const Attrs& attrs);
+
+/// How to run through x [outer..., rows, length]: neighbouring axes that are both reduced or both kept are one. When `rows_reduced`, the
+/// `rows` rows are combined into one of `length` elements (length may be 1); else each row becomes one number.
+struct ReductionShape {
+  StridedWalk outer;  ///< over the places in the result where the blocks of rows belong
+  std::size_t rows = 1, length = 1;
+  bool rows_reduced = true;
+};
+ReductionShape reduction_shape(const Shape& x, const Attrs& attrs);
+
+struct SumFold {
+  static constexpr float kStart = 0;
+  static float combine(float a, float b) { return a + b; }
+};
+struct MaxFold {
+  static constexpr float kStart = -std::numeric_limits<float>::infinity();
+  static float combine(float a, float b) { return (a > b) | (a != a) ? a : b; }
+};
+
+/// One number from n, with 32 accumulators: the order depends on n alone.
+template <class Fold>
+float fold_row(const float* x, std::size_t n) {
+  constexpr std::size_t kWidth = 32, kVector = 8;
+  std::array<float, kWidth> part;
+  part.fill(Fold::kStart);
+  std::size_t i = 0;
+  for (; i + kWidth <= n; i += kWidth) {
+    for (std::size_t j = 0; j < kWidth; ++j) {
+      part[j] = Fold::combine(part[j], x[i + j]);
+    }
+  }
+  for (; i + kVector <= n; i += kVector) {
+    for (std::size_t j = 0; j < kVector; ++j) {
+      part[j] = Fold::combine(part[j], x[i + j]);
+    }
+  }
+  for (std::size_t j = 0; i + j < n; ++j) {
+    part[j] = Fold::combine(part[j], x[i + j]);
+  }
+  for (std::size_t width = kWidth / 2; width > 0; width /= 2) {
+    for (std::size_t j = 0; j < width; ++j) {
+      part[j] = Fold::combine(part[j], part[j + width]);
+    }
+  }
+  return part[0];
+}
+
+/// Combines rows [rows, length] into out [length], four rows at a time, in blocks of columns that stay in the first cache.
+template <class Fold>
+void fold_rows(float* __restrict out, const float* __restrict x, std::size_t rows, std::size_t length) {
+  constexpr std::size_t kBlock = 2048;
+  for (std::size_t begin = 0; begin < length; begin += kBlock) {
+    const std::size_t n = length - begin < kBlock ? length - begin : kBlock;
+    float* const y = out + begin;
+    const float* row = x + begin;
+    std::size_t r = 0;
+    for (; r + 4 <= rows; r += 4, row += 4 * length) {
+      for (std::size_t j = 0; j < n; ++j) {
+        const float low = Fold::combine(row[j], row[length + j]);
+        const float high = Fold::combine(row[2 * length + j], row[3 * length + j]);
+        y[j] = Fold::combine(y[j], Fold::combine(low, high));
+      }
+    }
+    for (; r < rows; ++r, row += length) {
+      for (std::size_t j = 0; j < n; ++j) {
+        y[j] = Fold::combine(y[j], row[j]);
+      }
+    }
+  }
+}
+
+/// The whole reduction of x into out (`count` elements).
+template <class Fold>
+void fold(ReductionShape& shape, float* out, std::size_t count, const float* x) {
+  for (std::size_t i = 0; i < count; ++i) {
+    out[i] = Fold::kStart;
+  }
+  for (std::size_t block = shape.outer.count(); block > 0; --block, shape.outer.next()) {
+    float* const y = out + shape.outer.index();
+    if (shape.rows_reduced) {
+      fold_rows<Fold>(y, x, shape.rows, shape.length);
+    } else {
+      for (std::size_t r = 0; r < shape.rows; ++r) {
+        y[r] = Fold::combine(y[r], fold_row<Fold>(x + r * shape.length, shape.length));
+      }
+    }
+    x += shape.rows * shape.length;
+  }
+}
+
+}  // namespace lockstep

@@ -1,0 +1,128 @@
+#include "runtime/cpu_executor.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+namespace lockstep {
+namespace {
+
+bool all_finite(const std::byte* data, const TensorType& type) {
+  if (type.dtype != DType::f32) {
+    return true;
+  }
+  const auto* values = reinterpret_cast<const float*>(data);
+  return std::all_of(values, values + type.elements(), [](float v) { return std::isfinite(v); });
+}
+
+}  // namespace
+
+Cost Plan::cost() const {
+  Cost total;
+  for (const Segment& segment : segments) {
+    for (const PlanStep& step : segment.steps) {
+      total.flops += step.cost.flops;
+      total.bytes += step.cost.bytes;
+    }
+  }
+  return total;
+}
+
+std::size_t Plan::steps() const {
+  std::size_t count = 0;
+  for (const Segment& segment : segments) {
+    count += segment.steps.size();
+  }
+  return count;
+}
+
+CpuExecutor::CpuExecutor(const Plan& plan, AlignedBytes& arena) : plan_(&plan), arena_(&arena) {
+  std::size_t scratch = 0;
+  std::size_t most_in = 0;
+  std::size_t most_out = 0;
+  for (const Segment& segment : plan.segments) {
+    for (const PlanStep& step : segment.steps) {
+      calls_.push_back({step.make(), &step, step.buckets_done});
+      scratch = std::max(scratch, calls_.back().kernel->scratch_bytes());
+      most_in = std::max(most_in, step.in.size());
+      most_out = std::max(most_out, step.out.size());
+    }
+  }
+  in_.resize(most_in);
+  out_.resize(most_out);
+  scratch_at_ = (plan.arena_bytes + 63) / 64 * 64;
+  arena.reserve(scratch_at_ + scratch);
+}
+
+const std::byte* CpuExecutor::resolve(const Place& place, const LaneBinding& binding) const {
+  switch (place.zone) {
+    case Place::Zone::arena:
+      return arena_->data() + place.at;
+    case Place::Zone::parameters:
+      return reinterpret_cast<const std::byte*>(binding.parameters + place.at);
+    case Place::Zone::gradients:
+      return reinterpret_cast<const std::byte*>(binding.gradients + place.at);
+    case Place::Zone::input:
+      return binding.inputs[place.at];
+    case Place::Zone::scalar:
+      return reinterpret_cast<const std::byte*>(&binding.scalars[place.at]);
+    case Place::Zone::constant:
+      return reinterpret_cast<const std::byte*>(&plan_->constants[place.at]);
+  }
+  return nullptr;
+}
+
+void CpuExecutor::run_step(std::size_t i, const LaneBinding& binding, const StepContext& context) {
+  const PlanStep& step = *calls_[i].step;
+  for (std::size_t k = 0; k < step.in.size(); ++k) {
+    in_[k] = resolve(step.in[k], binding);
+  }
+  for (std::size_t k = 0; k < step.out.size(); ++k) {
+    out_[k] = const_cast<std::byte*>(resolve(step.out[k], binding));  // outputs lie in the arena or in this lane's gradient only
+  }
+  calls_[i].kernel->run({{in_.data(), step.in.size()}, {out_.data(), step.out.size()}, arena_->data() + scratch_at_, context});
+}
+
+std::optional<std::string> CpuExecutor::find_non_finite(const LaneBinding& binding, const StepContext& context) {
+  for (std::size_t i = 0; i < calls_.size(); ++i) {
+    run_step(i, binding, context);
+    const PlanStep& step = *calls_[i].step;
+    for (std::size_t k = 0; k < step.out.size(); ++k) {
+      if (!all_finite(resolve(step.out[k], binding), step.out_types[k])) {
+        return step.label;
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+std::vector<double> CpuExecutor::time_steps(const LaneBinding& binding, const StepContext& context, int repeats) {
+  using Clock = std::chrono::steady_clock;
+  std::vector<std::vector<double>> samples(calls_.size());
+  for (int r = 0; r < repeats; ++r) {
+    for (std::size_t i = 0; i < calls_.size(); ++i) {
+      const auto start = Clock::now();
+      run_step(i, binding, context);
+      samples[i].push_back(std::chrono::duration<double>(Clock::now() - start).count());
+    }
+  }
+  std::vector<double> medians;
+  for (std::vector<double>& s : samples) {
+    std::nth_element(s.begin(), s.begin() + static_cast<std::ptrdiff_t>(s.size() / 2), s.end());
+    medians.push_back(s[s.size() / 2]);
+  }
+  return medians;
+}
+
+const float* CpuExecutor::output(std::string_view name) const {
+  for (const PlanOutput& output : plan_->outputs) {
+    if (output.name == name) {
+      return reinterpret_cast<const float*>(resolve(output.place, {}));
+    }
+  }
+  throw UsageError(fmt::format("the program has no output '{}'", name));
+}
+
+}  // namespace lockstep

@@ -1,0 +1,100 @@
+#include "runtime/lane_team.hpp"
+
+#include <omp.h>
+
+#include <utility>
+
+#if defined(__SSE2__)
+#include <xmmintrin.h>
+#endif
+
+namespace lockstep {
+namespace {
+
+constexpr int kSpins = 2000;
+
+#if defined(__SSE2__)
+void flush_denormals() {
+  constexpr unsigned kFlushToZero = 0x8000;
+  constexpr unsigned kDenormalsAreZero = 0x0040;
+  _mm_setcsr(_mm_getcsr() | kFlushToZero | kDenormalsAreZero);
+}
+#else
+void flush_denormals() {}
+#endif
+
+/// Waits until `value` is no longer `old`.
+template <class T>
+void await_change(const std::atomic<T>& value, T old) {
+  for (int i = 0; i < kSpins; ++i) {
+    if (value.load(std::memory_order_acquire) != old) {
+      return;
+    }
+  }
+  value.wait(old, std::memory_order_acquire);
+}
+
+}  // namespace
+
+void prepare_compute_thread() {
+  omp_set_num_threads(1);
+  flush_denormals();
+}
+
+LaneTeam::LaneTeam(int threads) : threads_(threads) {
+  prepare_compute_thread();
+  for (int t = 1; t < threads; ++t) {
+    others_.emplace_back([this, t] { serve(t); });
+  }
+}
+
+LaneTeam::~LaneTeam() {
+  stopping_ = true;
+  round_.fetch_add(1, std::memory_order_release);
+  round_.notify_all();
+}
+
+void LaneTeam::run(const std::function<void(int)>& work) {
+  work_ = &work;
+  failed_ = false;
+  busy_.store(threads_ - 1, std::memory_order_relaxed);
+  round_.fetch_add(1, std::memory_order_release);
+  round_.notify_all();
+  call(0);
+  for (int left = busy_.load(std::memory_order_acquire); left != 0; left = busy_.load(std::memory_order_acquire)) {
+    await_change(busy_, left);
+  }
+  if (error_) {
+    std::rethrow_exception(std::exchange(error_, nullptr));
+  }
+}
+
+void LaneTeam::serve(int thread) {
+  prepare_compute_thread();
+  std::uint32_t seen = 0;
+  while (true) {
+    await_change(round_, seen);
+    ++seen;
+    if (stopping_) {
+      return;
+    }
+    call(thread);
+    if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+      busy_.notify_all();
+    }
+  }
+}
+
+void LaneTeam::call(int thread) noexcept {
+  try {
+    (*work_)(thread);
+  } catch (...) {
+    const std::lock_guard lock(error_mutex_);
+    if (!error_) {
+      error_ = std::current_exception();
+    }
+    failed_ = true;
+  }
+}
+
+}  // namespace lockstep
