@@ -1,0 +1,123 @@
+#include <fmt/format.h>
+
+#include <array>
+
+#include "lockstep/nn.hpp"
+
+namespace lockstep::nn {
+namespace {
+
+struct Named {
+  std::string_view name;
+  Activation activation;
+};
+constexpr std::array kActivations{Named{"none", Activation::none}, Named{"sigmoid", Activation::sigmoid}, Named{"tanh", Activation::tanh},
+                                  Named{"relu", Activation::relu}, Named{"elu", Activation::elu}, Named{"softplus", Activation::softplus},
+                                  Named{"gelu", Activation::gelu}, Named{"silu", Activation::silu}};
+
+/// [C] as it broadcasts over x [n, C, ...].
+Value per_channel(Value v, Value x) {
+  std::vector<std::int64_t> dims(static_cast<std::size_t>(x.shape().rank() - 1), 1);
+  dims[0] = v.shape()[0];
+  return dims.size() == 1 ? v : reshape(v, Shape(dims));
+}
+
+/// variance · n / (n − 1), with n the number of elements a channel has.
+Value unbiased(Value variance, Value x) {
+  std::vector<std::int64_t> axes;
+  for (int axis = 0; axis < x.shape().rank(); ++axis) {
+    if (axis != 1) {
+      axes.push_back(axis);
+    }
+  }
+  const Value n = size(x, axes);
+  const Value one = x.graph->constant(1);
+  return mul(variance, div(n, maximum(sub(n, one), one)));
+}
+
+}  // namespace
+
+Activation activation_from(const std::string& name) {
+  std::string known;
+  for (const Named& named : kActivations) {
+    if (named.name == name) {
+      return named.activation;
+    }
+    known += known.empty() ? std::string(named.name) : fmt::format(", {}", named.name);
+  }
+  throw UsageError(fmt::format("there is no activation '{}'; there are {}", name, known));
+}
+
+Value activate(Value x, Activation activation) {
+  switch (activation) {
+    case Activation::none:
+      return x;
+    case Activation::sigmoid:
+      return sigmoid(x);
+    case Activation::tanh:
+      return tanh(x);
+    case Activation::relu:
+      return relu(x);
+    case Activation::elu:
+      return elu(x);
+    case Activation::softplus:
+      return softplus(x);
+    case Activation::gelu:
+      return gelu(x);
+    case Activation::silu:
+      return silu(x);
+  }
+  return x;
+}
+
+Initializer initializer_for(Activation activation) {
+  const bool saturates = activation == Activation::none || activation == Activation::sigmoid || activation == Activation::tanh;
+  return saturates ? Initializer::glorot() : Initializer::he();
+}
+
+Value dense(const Scope& scope, const std::string& name, Value x, std::int64_t outputs, Initializer weight) {
+  const Value w = scope.graph.parameter(name + ".weight", {outputs, x.shape()[-1]}, weight);
+  const Value b = scope.graph.parameter(name + ".bias", {outputs}, Initializer::zeros());
+  return matmul(x, w, false, true, b);
+}
+
+Value conv2d(const Scope& scope, const std::string& name, Value x, std::int64_t channels, std::int64_t kernel, std::int64_t stride,
+             std::int64_t padding, Initializer weight) {
+  const Value w = scope.graph.parameter(name + ".weight", {channels, x.shape()[1], kernel, kernel}, weight);
+  const Value b = scope.graph.parameter(name + ".bias", {channels}, Initializer::zeros());
+  return lockstep::conv2d(x, w, b, stride, padding);
+}
+
+Value batch_norm(const Scope& scope, const std::string& name, Value x, double momentum, double eps) {
+  Graph& graph = scope.graph;
+  const Shape shape{x.shape()[1]};
+  const Value gain = graph.parameter(name + ".weight", shape, Initializer::ones());
+  const Value bias = graph.parameter(name + ".bias", shape, Initializer::zeros());
+  const Value mean = graph.state(name + ".running_mean", shape, Initializer::zeros());
+  const Value variance = graph.state(name + ".running_var", shape, Initializer::ones());
+  if (scope.training) {
+    const BatchNorm norm = lockstep::batch_norm(x, gain, bias, eps);
+    graph.update_state(name + ".running_mean", norm.mean, momentum);
+    graph.update_state(name + ".running_var", unbiased(norm.variance, x), momentum);
+    return norm.y;
+  }
+  const Value scale = div(gain, sqrt(add(variance, graph.constant(eps))));
+  const Value shift = sub(bias, mul(mean, scale));
+  return add(mul(x, per_channel(scale, x)), per_channel(shift, x));
+}
+
+Value dropout(const Scope& scope, const std::string& name, Value x, double rate) {
+  if (rate < 0 || rate >= 1) {
+    throw UsageError(fmt::format("dropout: the rate must lie in [0, 1), not {}", rate));
+  }
+  return scope.training && rate > 0 ? lockstep::dropout(x, rate, name) : x;
+}
+
+void classify(const Scope& scope, Value logits) {
+  const Value labels = scope.graph.input("labels", {kBatch}, DType::i32);
+  scope.graph.set_output("loss", softmax_cross_entropy(logits, labels));
+  scope.graph.set_output("correct", correct(logits, labels));
+  scope.graph.set_output("logits", logits);
+}
+
+}  // namespace lockstep::nn

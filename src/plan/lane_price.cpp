@@ -1,0 +1,53 @@
+#include "plan/lane_price.hpp"
+
+#include <algorithm>
+
+#include "lockstep/op.hpp"
+#include "plan/compile.hpp"
+
+namespace lockstep {
+namespace {
+
+constexpr double kLeastFlopsPerByte = 16;
+constexpr std::int64_t kMostLanes = 64;
+constexpr double kFlopsForAByte = 8.4;
+
+double flops_of(const Graph& graph) {
+  double flops = 0;
+  for (const Node& node : graph.nodes()) {
+    std::vector<TensorType> in;
+    for (const Ref ref : node.inputs) {
+      in.push_back(graph.type(ref));
+    }
+    flops += leaf::is_leaf(*node.op) ? 0 : node.op->cost(in, node.outputs, node.attrs).flops;
+  }
+  return flops;
+}
+
+}  // namespace
+
+LaneCost lane_cost(const Model& model) {
+  constexpr std::int64_t kSamples = 8;
+  const Graph& train = model.program("train");
+  return {flops_of(train_lane_graph(train.rebatch(kSamples))) / static_cast<double>(kSamples),
+          2 * sizeof(float) * static_cast<double>(model.parameter_count())};
+}
+
+int default_lanes(const Model& model, std::int64_t batch) {
+  const LaneCost cost = lane_cost(model);
+  std::int64_t lanes = 1;
+  for (std::int64_t v = 2; v <= std::min(batch, kMostLanes); v *= 2) {
+    if (batch / v >= model.least_lane() && cost.flops_per_byte(static_cast<double>(batch) / static_cast<double>(v)) >= kLeastFlopsPerByte) {
+      lanes = v;
+    }
+  }
+  return static_cast<int>(lanes);
+}
+
+double estimated_price(const LaneCost& cost, std::int64_t batch, int lanes) {
+  const double flops = cost.flops_per_sample * static_cast<double>(batch);
+  const double bytes = kFlopsForAByte * cost.bytes_per_lane;
+  return (flops + bytes * lanes) / (flops + bytes);
+}
+
+}  // namespace lockstep

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lockstep/kernel.hpp"
+#include "plan/flat_layout.hpp"
+#include "runtime/chain.hpp"
+#include "runtime/plan.hpp"
+
+/// The passes that make a Plan from a Graph, one a file, in the order in which `compile` calls them.
+namespace lockstep {
+
+inline constexpr std::string_view kGradientPrefix = "gradient:";
+
+/// Only the nodes that an output needs, and all state.
+[[nodiscard]] Graph drop_dead(const Graph& graph);
+
+/// Nodes with the same op, attributes and operands become one.
+[[nodiscard]] Graph merge_duplicates(const Graph& graph);
+
+/// matmul and conv2d take over an activation that is the only reader of their result.
+[[nodiscard]] Graph fuse_epilogues(const Graph& graph);
+
+/// A graph in which every value has a memory layout; reorders stand where an op wants another. Declared outputs are plain, each with
+/// memory of its own.
+struct LaidOut {
+  Graph graph;
+  std::map<Ref, Layout> layouts;
+
+  [[nodiscard]] Layout layout(Ref ref) const {
+    const auto it = layouts.find(ref);
+    return it == layouts.end() ? Layout::plain : it->second;
+  }
+};
+[[nodiscard]] LaidOut choose_layouts(const Graph& graph);
+
+/// Nodes that run as one kernel call: a single op, or a chain of elementwise ops of one shape and layout. In an order to run them in.
+using Group = std::vector<int>;
+[[nodiscard]] std::vector<Group> fuse_elementwise(const LaidOut& laid);
+
+/// The flat layout: tensors in the order in which the graph finishes their gradients, cut in buckets of `bucket_elements`.
+[[nodiscard]] FlatLayout lay_buckets(const Graph& graph, std::int64_t bucket_elements);
+
+/// A group as a kernel call: which values it reads and writes.
+struct GroupCall {
+  std::vector<Ref> reads, writes;
+  std::optional<ChainSpec> chain;  ///< of an elementwise group
+};
+[[nodiscard]] std::vector<GroupCall> describe_calls(const LaidOut& laid, const std::vector<Group>& groups);
+
+/// Where every value that is read or written lies, by lifetime, in one arena.
+struct Memory {
+  std::map<Ref, Place> places;
+  std::size_t arena_bytes = 0;
+  std::size_t tensor_bytes = 0;
+};
+/// `calls` in running order; `flat` places parameters, gradients and state. `plan` receives inputs, scalars and constants.
+[[nodiscard]] Memory assign_memory(const LaidOut& laid, const std::vector<GroupCall>& calls, const FlatLayout& flat, Plan& plan);
+
+}  // namespace lockstep

@@ -1,0 +1,66 @@
+#include <gtest/gtest.h>
+
+#include "lockstep/nn.hpp"
+
+namespace lockstep {
+namespace {
+
+ModelOptions images(const std::string& name) {
+  ModelOptions options;
+  options.name = name;
+  options.sample = {1, 28, 28};
+  return options;
+}
+
+TEST(Model, CnnHasPyTorchsShapes) {
+  const Model model = build_model(images("cnn"));
+  // sum(p.numel()) of Sequential(Conv2d(1, 32, 3), ReLU, Conv2d(32, 64, 3), ReLU, MaxPool2d(2), Flatten, Linear(9216, 128), ReLU, Linear(128, 10))
+  EXPECT_EQ(model.parameter_count(), 1199882);
+  EXPECT_EQ(model.program("train").type(model.program("train").output("logits")).shape, (Shape{2, 10}));
+}
+
+TEST(Model, MlpFlattensImages) {
+  ModelOptions options = images("mlp");
+  options.hidden = {1024, 1024};
+  EXPECT_EQ(build_model(options).parameter_count(), 784 * 1024 + 1024 + 1024 * 1024 + 1024 + 1024 * 10 + 10);
+}
+
+TEST(Model, JsonReadsBackTheSame) {
+  ModelOptions options = images("cnn");
+  options.dropout = 0.25;
+  options.batch_norm = true;
+  const Model model = build_model(options);
+  EXPECT_EQ(Model::from_json(model.json()).json(), model.json());
+  EXPECT_EQ(model.least_lane(), 2);
+}
+
+TEST(Model, EvaluationHasNoDropoutAndNoBatchStatistics) {
+  ModelOptions options = images("mlp");
+  options.dropout = 0.5;
+  options.batch_norm = true;
+  const Model model = build_model(options);
+  const std::string train = model.program("train").str();
+  const std::string evaluate = model.program("evaluate").str();
+  EXPECT_NE(train.find("dropout"), std::string::npos);
+  EXPECT_NE(train.find("= batch_norm("), std::string::npos);
+  EXPECT_EQ(evaluate.find("dropout"), std::string::npos);
+  EXPECT_EQ(evaluate.find("= batch_norm("), std::string::npos);
+}
+
+TEST(Model, MistakesAreNamed) {
+  ModelOptions options = images("perceptron");
+  EXPECT_THROW(build_model(options), UsageError);
+  options.name = "cnn";
+  options.sample = {784};
+  EXPECT_THROW(build_model(options), UsageError);
+  options = images("mlp");
+  options.dropout = 1;
+  EXPECT_THROW(build_model(options), UsageError);
+  EXPECT_THROW(nn::activation_from("relo"), UsageError);
+  EXPECT_THROW(Model::from_json("{}"), UsageError);
+  EXPECT_THROW(Model::from_json("nonsense"), UsageError);
+  EXPECT_THROW(make_model([](nn::Scope& scope) { scope.graph.set_output("y", scope.graph.constant(1)); }), UsageError);
+}
+
+}  // namespace
+}  // namespace lockstep

@@ -1,0 +1,275 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+
+#include "lockstep/nn.hpp"
+#include "ops/table.hpp"
+#include "plan/compile.hpp"
+#include "plan/lane_price.hpp"
+#include "plan/passes.hpp"
+#include "runtime/cpu_executor.hpp"
+#include "runtime/reference.hpp"
+
+namespace lockstep {
+namespace {
+
+Model small_model(const std::string& name, double dropout, bool batch_norm, nn::Activation activation = nn::Activation::relu) {
+  ModelOptions options;
+  options.name = name;
+  options.sample = name == "cnn" ? Shape{1, 10, 9} : Shape{13};
+  options.hidden = {17, 9};
+  options.dropout = dropout;
+  options.batch_norm = batch_norm;
+  options.activation = activation;
+  return build_model(options);
+}
+
+/// A lane's graph run by plan on the CPU and by the reference in double, on the same keyed numbers.
+class Both {
+ public:
+  explicit Both(const Graph& graph) : graph_(graph), flat_(flat_layout(graph)), plan_(compile(graph, flat_)), executor_(plan_, arena_) {
+    parameters_ = AlignedFloats(static_cast<std::size_t>(flat_.size));
+    gradients_ = AlignedFloats(static_cast<std::size_t>(flat_.size));
+    for (const FlatTensor& tensor : flat_.tensors) {
+      for (std::int64_t i = 0; i < tensor.count; ++i) {
+        const double value = tensor.name.ends_with("running_var") ? 1 : std::sin(static_cast<double>(i * 7 + tensor.offset)) / 3;
+        parameters_.data()[tensor.offset + i] = static_cast<float>(value);
+        leaves_[tensor.name].push_back(static_cast<double>(static_cast<float>(value)));
+      }
+    }
+    for (const NamedType& input : plan_.inputs) {
+      AlignedBytes& memory = memory_.emplace_back(input.type.bytes());
+      for (std::int64_t i = 0; i < input.type.elements(); ++i) {
+        const bool labels = input.type.dtype == DType::i32;
+        const double value = labels ? static_cast<double>(i % 10) : std::cos(static_cast<double>(i * i % 977));
+        if (labels) {
+          reinterpret_cast<std::int32_t*>(memory.data())[i] = static_cast<std::int32_t>(value);
+        } else {
+          reinterpret_cast<float*>(memory.data())[i] = static_cast<float>(value);
+        }
+        leaves_[input.name].push_back(labels ? value : static_cast<double>(static_cast<float>(value)));
+      }
+      inputs_.push_back(memory.data());
+    }
+    scalars_.assign(plan_.scalars.size(), 0.125F);
+    for (const std::string& scalar : plan_.scalars) {
+      leaves_[scalar] = {0.125};
+    }
+  }
+
+  void run() { executor_.run({inputs_, scalars_, parameters_.data(), gradients_.data()}, context_); }
+
+  void expect_same() {
+    run();
+    const NamedNumbers wanted = run_reference(graph_, leaves_, context_, reference_kernel);
+    for (const auto& [name, numbers] : wanted) {
+      const float* got = nullptr;
+      for (const std::string_view prefix : {kGradientPrefix, kStatePrefix}) {
+        if (name.starts_with(prefix)) {
+          got = gradients_.data() + flat_.tensor(name.substr(prefix.size())).offset;
+        }
+      }
+      got = got == nullptr ? executor_.output(name) : got;
+      double scale = 1e-3;
+      for (const double w : numbers) {
+        scale = std::max(scale, std::abs(w));
+      }
+      for (std::size_t i = 0; i < numbers.size(); ++i) {
+        ASSERT_NEAR(static_cast<double>(got[i]), numbers[i], 2e-5 * scale) << name << " element " << i;
+      }
+    }
+  }
+
+  const Plan& plan() const { return plan_; }
+  const FlatLayout& flat() const { return flat_; }
+  CpuExecutor& executor() { return executor_; }
+  float* parameters() { return parameters_.data(); }
+  LaneBinding binding() { return {inputs_, scalars_, parameters_.data(), gradients_.data()}; }
+  const StepContext& context() const { return context_; }
+
+ private:
+  Graph graph_;
+  FlatLayout flat_;
+  Plan plan_;
+  AlignedBytes arena_;
+  CpuExecutor executor_;
+  AlignedFloats parameters_, gradients_;
+  std::vector<AlignedBytes> memory_;
+  std::vector<const std::byte*> inputs_;
+  std::vector<float> scalars_;
+  NamedNumbers leaves_;
+  StepContext context_{5, 1, 77, 3};
+};
+
+Graph train_graph(const Model& model, std::int64_t samples) { return train_lane_graph(model.program("train").rebatch(samples)); }
+Graph evaluate_graph(const Model& model, std::int64_t samples) { return evaluate_lane_graph(model.program("evaluate").rebatch(samples)); }
+
+TEST(Plan, TrainsEveryModelAsTheReferenceDoes) {
+  for (const char* name : {"mlp", "cnn"}) {
+    for (const bool batch_norm : {false, true}) {
+      for (const std::int64_t samples : {2, 3, 8}) {
+        SCOPED_TRACE(testing::Message() << name << " batch norm " << batch_norm << " samples " << samples);
+        Both(train_graph(small_model(name, 0.25, batch_norm), samples)).expect_same();
+      }
+    }
+  }
+}
+
+TEST(Plan, TrainsWithEveryActivationAsTheReferenceDoes) {
+  for (const char* name : {"sigmoid", "tanh", "elu", "softplus", "gelu", "silu"}) {
+    SCOPED_TRACE(name);
+    Both(train_graph(small_model("mlp", 0, false, nn::activation_from(name)), 5)).expect_same();
+    Both(train_graph(small_model("cnn", 0, true, nn::activation_from(name)), 2)).expect_same();
+  }
+}
+
+TEST(Plan, EvaluationWithRunningStatisticsAsTheReferenceDoes) {
+  for (const char* name : {"mlp", "cnn"}) {
+    const Model model = small_model(name, 0.25, true);
+    const Graph train = train_graph(model, 4);
+    const Graph graph = evaluate_graph(model, 4);
+    // Parameters lie where training puts them.
+    const FlatLayout flat = flat_layout(train);
+    const Plan plan = compile(graph, flat);
+    EXPECT_GT(plan.steps(), 0U);
+    for (const PlanOutput& output : plan.outputs) {
+      EXPECT_NE(output.place.zone, Place::Zone::gradients) << output.name;
+    }
+  }
+}
+
+TEST(Plan, ArenaIsSmallerThanTheSumOfAllTensors) {
+  const Both both(train_graph(small_model("cnn", 0.25, true), 8));
+  EXPECT_LT(both.plan().arena_bytes, both.plan().tensor_bytes * 3 / 4);
+}
+
+TEST(Plan, ActivationsJoinProductsAndElementwiseOpsJoinEachOther) {
+  const Model model = small_model("mlp", 0, false, nn::Activation::tanh);
+  const Graph graph = train_graph(model, 4);
+  const Both both(graph);
+  std::size_t chains = 0;
+  for (const PlanStep& step : both.plan().segments[0].steps) {
+    EXPECT_FALSE(step.label.starts_with("tanh")) << "the product should have taken it over: " << step.label;
+    chains += step.label.find('+') != std::string::npos ? 1 : 0;
+  }
+  EXPECT_GE(chains, 2U) << "tanh's gradient g·(1 − y²) should be one call";
+  EXPECT_LT(both.plan().steps(), graph.nodes().size() / 2);
+}
+
+TEST(Plan, TheSameBitsTwiceAndWithAnotherArenaBefore) {
+  Both both(train_graph(small_model("cnn", 0.25, true), 3));
+  both.run();
+  const std::vector<float> first(both.binding().gradients, both.binding().gradients + both.flat().size);
+  both.run();
+  EXPECT_EQ(0, std::memcmp(first.data(), both.binding().gradients, first.size() * sizeof(float)));
+}
+
+TEST(Plan, BucketsAreFinishedInOrderAndCoverEveryTensorOnce) {
+  const Graph graph = train_graph(small_model("mlp", 0, true), 4);
+  const FlatLayout flat = flat_layout(graph, 100);
+  EXPECT_GT(flat.buckets.size(), 3U);
+  std::vector<int> covered(static_cast<std::size_t>(flat.size), 0);
+  for (const auto& bucket : flat.buckets) {
+    for (const FlatRange& range : bucket) {
+      for (std::int64_t i = range.begin; i < range.end; ++i) {
+        ++covered[static_cast<std::size_t>(i)];
+      }
+    }
+  }
+  for (const FlatTensor& tensor : flat.tensors) {
+    EXPECT_EQ(tensor.offset % 16, 0);
+    for (std::int64_t i = 0; i < tensor.count; ++i) {
+      ASSERT_EQ(covered[static_cast<std::size_t>(tensor.offset + i)], 1) << tensor.name << " element " << i;
+    }
+  }
+  const Plan plan = compile(graph, flat);
+  int done = 0;
+  for (const PlanStep& step : plan.segments[0].steps) {
+    if (step.buckets_done > 0) {
+      EXPECT_GT(step.buckets_done, done);
+      done = step.buckets_done;
+    }
+  }
+  EXPECT_EQ(done, static_cast<int>(flat.buckets.size()));
+}
+
+TEST(Plan, NoBucketIsCalledDoneBeforeItIsWritten) {
+  const Graph graph = train_graph(small_model("cnn", 0, true), 2);
+  Both both(graph);
+  float* gradients = both.binding().gradients;
+  both.run();
+  const std::vector<float> wanted(gradients, gradients + both.flat().size);
+  std::fill_n(gradients, both.flat().size, std::nanf(""));
+  both.executor().run(both.binding(), both.context(), [&](int done) {
+    for (int b = 0; b < done; ++b) {
+      for (const FlatRange& range : both.flat().buckets[static_cast<std::size_t>(b)]) {
+        ASSERT_EQ(0, std::memcmp(gradients + range.begin, wanted.data() + range.begin,
+                                 static_cast<std::size_t>(range.end - range.begin) * sizeof(float)));
+      }
+    }
+  });
+}
+
+TEST(Plan, FlatLayoutDoesNotDependOnTheLanesSize) {
+  const Model model = small_model("cnn", 0.5, true);
+  const FlatLayout two = flat_layout(train_graph(model, 2));
+  const FlatLayout nine = flat_layout(train_graph(model, 9));
+  ASSERT_EQ(two.tensors.size(), nine.tensors.size());
+  for (std::size_t i = 0; i < two.tensors.size(); ++i) {
+    EXPECT_EQ(two.tensors[i].name, nine.tensors[i].name);
+    EXPECT_EQ(two.tensors[i].offset, nine.tensors[i].offset);
+  }
+}
+
+TEST(Plan, NamesTheFirstOpThatMakesANaN) {
+  Both both(train_graph(small_model("mlp", 0, false), 4));
+  EXPECT_FALSE(both.executor().find_non_finite(both.binding(), both.context()).has_value());
+  both.parameters()[both.flat().tensor("layers.1.bias").offset] = INFINITY;
+  const auto label = both.executor().find_non_finite(both.binding(), both.context());
+  ASSERT_TRUE(label.has_value());
+  EXPECT_TRUE(label->starts_with("matmul")) << *label;
+}
+
+TEST(Passes, DeadNodesGo) {
+  Graph graph(2);
+  const Value x = graph.input("x", {kBatch, 3});
+  static_cast<void>(exp(x));
+  graph.set_output("y", relu(x));
+  EXPECT_EQ(drop_dead(graph).nodes().size(), 2U);
+}
+
+TEST(Passes, DuplicatesBecomeOne) {
+  Graph graph(2);
+  const Value x = graph.input("x", {kBatch, 3});
+  graph.set_output("y", add(exp(x), exp(x)));
+  EXPECT_EQ(drop_dead(merge_duplicates(graph)).nodes().size(), 3U);
+}
+
+TEST(Passes, AChainDoesNotCloseACircle) {
+  // exp(x) feeds a chain both directly and through a sum: fused, the chain would wait for itself.
+  Graph graph(2);
+  const Value x = graph.input("x", {kBatch, 3});
+  const Value e = exp(x);
+  graph.set_output("y", div(e, sum(e, {-1}, true)));
+  const LaidOut laid = choose_layouts(graph);
+  for (const Group& group : fuse_elementwise(laid)) {
+    EXPECT_EQ(group.size(), 1U);
+  }
+}
+
+TEST(LanePrice, DefaultLanesAreAPowerOfTwoOfEnoughWork) {
+  ModelOptions options;
+  options.sample = {784};
+  options.hidden = {1024, 1024};
+  const Model dense = build_model(options);
+  EXPECT_EQ(default_lanes(dense, 128), 4) << "32 samples a lane";
+  EXPECT_EQ(default_lanes(dense, 1024), 32);
+  EXPECT_EQ(default_lanes(dense, 1), 1);
+  options.name = "cnn";
+  options.sample = {1, 28, 28};
+  EXPECT_GE(default_lanes(build_model(options), 64), 8) << "convolutions need few samples a lane";
+}
+
+}  // namespace
+}  // namespace lockstep
