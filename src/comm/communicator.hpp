@@ -1,0 +1,102 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "lockstep/error.hpp"
+
+namespace lockstep {
+
+/// A send or receive under way; empty once it is complete. The memory it was given must live until then.
+struct Request {
+  int index = -1;
+  [[nodiscard]] bool empty() const { return index < 0; }
+};
+
+/// Says in an error what was waited for, and keeps the time that has passed. One object for one wait; made anew for the next.
+struct Waiting {
+  std::string_view what;  ///< "summing bucket"; the characters must outlive the wait
+  std::int64_t step = -1;
+  int index = -1;  ///< "… 3 of 7", if not negative; the reader sees index + 1
+  int of = 0;
+
+  using Clock = std::chrono::steady_clock;
+  Clock::duration silent{};    ///< waited so far since something last arrived; kept by test()
+  Clock::time_point tested{};  ///< last call of test()
+
+  /// "summing bucket 3 of 7"
+  [[nodiscard]] std::string str() const;
+};
+
+/// Idles a little longer each time: first spins, then yields, then sleeps 50 µs, so that a wait does not take a core from computing lanes.
+class Backoff {
+ public:
+  void pause();
+
+ private:
+  int turns_ = 0;
+};
+
+/// The workers of a job and the messages between them. Nothing here blocks without a deadline: when nothing has arrived for that long the
+/// peers that stay silent are named in a WorkerLost. Called by one thread at a time. Messages between two workers with the same tag arrive
+/// in the order they were sent. Allocates nothing once as many requests as ever were under way.
+/// Every method throws WorkerLost when the network fails and UsageError when the program is wrong (no such rank, sizes that differ).
+class Communicator {
+ public:
+  static constexpr int kTags = 16384;  ///< user tags are 0 … kTags−1
+
+  Communicator() = default;
+  Communicator(const Communicator&) = delete;
+  Communicator& operator=(const Communicator&) = delete;
+  virtual ~Communicator() = default;
+
+  [[nodiscard]] virtual int rank() const = 0;
+  [[nodiscard]] virtual int size() const = 0;
+  /// The short name of the machine a worker runs on; gathered at the start, nothing on the wire.
+  [[nodiscard]] virtual const std::string& host(int rank) const = 0;
+
+  /// Starts to send; data.size() bytes on the wire.
+  [[nodiscard]] virtual Request send(int to, int tag, std::span<const std::byte> data) = 0;
+  /// Starts to receive a message of exactly data.size() bytes.
+  [[nodiscard]] virtual Request receive(int from, int tag, std::span<std::byte> data) = 0;
+  /// Moves messages along and empties the requests that are complete; true when all are. `waiting` must be the same object in all tests
+  /// of one wait. Throws WorkerLost when none came forward for the deadline; time in which nobody tests counts as one second at most.
+  virtual bool test(std::span<Request> requests, Waiting& waiting) = 0;
+  /// Tests until all are complete.
+  virtual void wait(std::span<Request> requests, Waiting waiting) = 0;
+
+  /// `mine` of every worker, in rank order, into `all`. Requires all.size() = mine.size()·size(), the same everywhere.
+  /// Each worker sends and receives (size() − 1)·mine.size() bytes.
+  virtual void all_gather(std::span<const std::byte> mine, std::span<std::byte> all, Waiting waiting) = 0;
+  /// `data` of `root` to everyone. Each worker receives data.size() bytes once and passes them on at most ceil(log2 size()) times.
+  virtual void broadcast(std::span<std::byte> data, int root, Waiting waiting) = 0;
+  /// Returns once every worker has called it. (size() − 1) bytes each way.
+  virtual void barrier(Waiting waiting) = 0;
+
+  /// How long nothing may arrive in a wait.
+  virtual void set_deadline(std::chrono::duration<double> deadline) = 0;
+  /// Ends this worker and all others now, with this exit code. Call it when this worker alone has failed.
+  [[noreturn]] virtual void abort(ExitCode code) = 0;
+};
+
+/// A job of one worker: makes no MPI call.
+[[nodiscard]] std::unique_ptr<Communicator> self_communicator();
+
+struct MpiOptions {
+  std::chrono::duration<double> deadline{60};
+  std::size_t longest_message = std::size_t{1} << 30;  ///< longer ones are cut; at most INT_MAX
+};
+
+/// The workers that an MPI launcher started. Every worker must call it. Initialises MPI (threads: serialized) unless the program has done
+/// so, works on a communicator of its own, and finalises, after a barrier, in the destructor what it has initialised.
+/// Throws UsageError as check_job_size does.
+[[nodiscard]] std::unique_ptr<Communicator> mpi_communicator(const MpiOptions& options = {});
+
+/// mpi_communicator if an MPI launcher started this process (comm/launcher.hpp), else self_communicator.
+[[nodiscard]] std::unique_ptr<Communicator> connect_workers(const MpiOptions& options = {});
+
+}  // namespace lockstep

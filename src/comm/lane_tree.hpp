@@ -1,0 +1,135 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <span>
+#include <vector>
+
+namespace lockstep {
+
+/// Lanes begin … end−1.
+struct LaneRange {
+  int begin = 0;
+  int end = 0;
+
+  [[nodiscard]] int size() const { return end - begin; }
+  bool operator==(const LaneRange&) const = default;
+};
+
+/// How gradients are added up. exact: along the tree over lanes, the same bits for every number of workers. arrival: every worker adds
+/// its lanes one after the other and owners add the workers' sums in rank order: the control, whose bits depend on the workers.
+enum class ReduceMode { exact, arrival };
+
+/// One instruction of a sum program over registers (equally long arrays): dst = a + b, or dst = a where b is −1. dst may be a or b.
+struct SumOp {
+  int dst = 0;
+  int a = 0;
+  int b = -1;
+  bool operator==(const SumOp&) const = default;
+};
+
+/// Cuts lanes 0 … lanes−1 into one contiguous run a worker, in rank order; every worker gets at least one lane. Shares follow the numbers
+/// of threads: each is its fair share lanes·threads/Σthreads rounded up or down (so with equal threads none exceeds ceil(lanes/P)), moved
+/// further only as far as needed to leave a lane for everyone. Among such cuts it takes one whose runs split into the fewest maximal
+/// subtrees. Throws UsageError if there are more workers than lanes, none at all, or one without a thread.
+[[nodiscard]] std::vector<LaneRange> deal_lanes(int lanes, std::span<const int> threads_per_worker);
+
+/// The largest nodes of the tree over `lanes` lanes that lie inside `run`, left to right; together they are the run.
+/// The tree splits n lanes at the largest power of two below n, again and again: n = 7 is ((0+1)+(2+3))+((4+5)+6).
+[[nodiscard]] std::vector<LaneRange> maximal_subtrees(LaneRange run, int lanes);
+
+/// How a worker folds its lanes, T in flight at a time, into the sums of its maximal subtrees (with ReduceMode::arrival: into one sum).
+/// Round k holds the lanes run.begin + k·T …; in-flight copy i is register i, model-sized slots are the registers from T on. In-flight
+/// registers are scratch once their round is folded. After the last round the partials may lie in either kind, so that one round of one
+/// lane needs no op and no slot. A lane of no samples is skipped: its register is never read.
+class FoldPlan {
+ public:
+  /// `samples[lane]` for all lanes of the job. Requires run inside [0, samples.size()), in_flight ≥ 1.
+  FoldPlan(LaneRange run, int in_flight, std::span<const int> samples, ReduceMode mode = ReduceMode::exact);
+
+  [[nodiscard]] int rounds() const { return static_cast<int>(round_ends_.size()); }
+  /// The lanes of a round, in the order of their registers.
+  [[nodiscard]] LaneRange lanes(int round) const;
+  /// What to run once the lanes of `round` are there.
+  [[nodiscard]] std::span<const SumOp> ops(int round) const;
+  /// Model-sized slots needed: at most what the same run without empty lanes needs.
+  [[nodiscard]] int slots() const { return slots_; }
+  /// After the last round: the register of each maximal subtree's sum in the order of maximal_subtrees(), or −1 where all its lanes are
+  /// empty.
+  [[nodiscard]] std::span<const int> partials() const { return partials_; }
+
+ private:
+  struct Builder;
+
+  LaneRange run_;
+  int in_flight_;
+  int slots_ = 0;
+  std::vector<SumOp> ops_;
+  std::vector<std::size_t> round_ends_;
+  std::vector<int> partials_;
+};
+
+/// How the owner of a piece evaluates the rest of the tree from the workers' partials. Registers 0 … sources−1 hold the partials and are
+/// only read; scratch registers follow.
+class RestPlan {
+ public:
+  /// A worker and the number of one of its partials (its place in FoldPlan::partials()).
+  struct Source {
+    int worker = 0;
+    int partial = 0;
+    bool operator==(const Source&) const = default;
+  };
+
+  /// `runs` of all workers in rank order, together lanes 0 … samples.size()−1. Throws UsageError if no lane has a sample.
+  RestPlan(std::span<const LaneRange> runs, std::span<const int> samples, ReduceMode mode = ReduceMode::exact);
+
+  /// Register i of the program is sources()[i], left to right in the tree, grouped by worker. Empty partials are absent.
+  [[nodiscard]] std::span<const Source> sources() const { return sources_; }
+  [[nodiscard]] std::span<const SumOp> ops() const { return ops_; }
+  /// Scratch registers, numbered from sources().size(): at most ceil(log2(sources)).
+  [[nodiscard]] int scratch() const { return scratch_; }
+  /// The register of the sum: a source's own when there is only one.
+  [[nodiscard]] int result() const { return result_; }
+
+ private:
+  std::vector<Source> sources_;
+  std::vector<SumOp> ops_;
+  int scratch_ = 0;
+  int result_ = -1;
+};
+
+/// Partials that each worker has when no lane is empty (their number does not grow when some are): F of every worker, m = ΣF.
+[[nodiscard]] std::vector<int> partials_per_worker(std::span<const LaneRange> runs, ReduceMode mode = ReduceMode::exact);
+
+/// Sums of doubles along the tree: per_lane [lanes, width] row-major → sum [width], where width = sum.size() and lanes = samples.size().
+/// Lanes of no samples are skipped; where all are empty the sum is 0. Allocates nothing.
+void sum_lanes(std::span<const double> per_lane, std::span<const int> samples, std::span<double> sum);
+
+/// Runs a sum program on `count` elements of every register, in blocks that stay in the first cache. Registers must not overlap.
+template <class Number>
+void run_sums(std::span<const SumOp> ops, Number* const* registers, std::size_t count) {
+  constexpr std::size_t kBlock = 8192 / sizeof(Number);
+  const auto add_to = [](Number* __restrict to, const Number* __restrict from, std::size_t n) {
+    for (std::size_t i = 0; i < n; ++i)
+      to[i] += from[i];
+  };
+  const auto add = [](Number* __restrict to, const Number* __restrict a, const Number* __restrict b, std::size_t n) {
+    for (std::size_t i = 0; i < n; ++i)
+      to[i] = a[i] + b[i];
+  };
+  for (std::size_t begin = 0; begin < count; begin += kBlock) {
+    const std::size_t n = std::min(kBlock, count - begin);
+    for (const SumOp& op : ops) {
+      Number* const to = registers[op.dst] + begin;
+      if (op.b < 0)
+        std::memcpy(to, registers[op.a] + begin, n * sizeof(Number));
+      else if (op.dst == op.a || op.dst == op.b)
+        add_to(to, registers[op.dst == op.a ? op.b : op.a] + begin, n);
+      else
+        add(to, registers[op.a] + begin, registers[op.b] + begin, n);
+    }
+  }
+}
+
+}  // namespace lockstep

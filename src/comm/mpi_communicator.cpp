@@ -1,0 +1,388 @@
+#include <fmt/format.h>
+#include <mpi.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <climits>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <string_view>
+#include <vector>
+
+#include "comm/communicator.hpp"
+#include "comm/launcher.hpp"
+
+namespace lockstep {
+
+namespace {
+
+using Seconds = std::chrono::duration<double>;
+
+constexpr int kGatherTag = Communicator::kTags;
+constexpr int kBroadcastTag = Communicator::kTags + 1;
+constexpr int kBarrierTag = Communicator::kTags + 2;
+
+/// A test after a long absence must first give messages that lie ready the chance to arrive.
+constexpr auto kLongestAbsence = std::chrono::seconds(1);
+/// At the end other workers may still write files; while an exception unwinds they may never come.
+constexpr Seconds kLastPatience{600};
+constexpr Seconds kUnwindingPatience{5};
+
+/// MPI initialised, and finalised if it was us.
+class Session {
+ public:
+  Session() {
+    int before = 0;
+    MPI_Initialized(&before);
+    if (before != 0)
+      return;
+    int level = MPI_THREAD_SINGLE;
+    if (MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &level) != MPI_SUCCESS)
+      throw WorkerLost("MPI could not be initialised; is the job started with mpirun, or with srun --mpi=pmix?");
+    owner_ = true;
+    if (level < MPI_THREAD_SERIALIZED) {
+      MPI_Finalize();
+      throw UsageError("this MPI library was built without threads (MPI_THREAD_SERIALIZED); load another build of it");
+    }
+  }
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  ~Session() {
+    if (owner_)
+      MPI_Finalize();
+  }
+  [[nodiscard]] bool owner() const { return owner_; }
+
+ private:
+  bool owner_ = false;
+};
+
+std::string library_version() {
+  std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> text{};
+  int length = 0;
+  MPI_Get_library_version(text.data(), &length);
+  const std::string_view all(text.data(), static_cast<std::size_t>(length));
+  return std::string(all.substr(0, all.find_first_of(",\n")));
+}
+
+class MpiCommunicator final : public Communicator {
+ public:
+  explicit MpiCommunicator(const MpiOptions& options)
+      : deadline_(options.deadline), longest_(std::clamp<std::size_t>(options.longest_message, 1, INT_MAX)) {
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
+    MPI_Comm_size(MPI_COMM_WORLD, &size_);
+    check_job_size(current_environment(), size_, library_version());
+    hosts_.assign(static_cast<std::size_t>(size_), "?");
+    everyone_.resize(2 * static_cast<std::size_t>(size_));
+    signals_.resize(static_cast<std::size_t>(size_));
+    slots_.reserve(1024);
+    join();
+    gather_hosts();
+  }
+
+  ~MpiCommunicator() override {
+    const bool unwinding = std::uncaught_exceptions() > 0;
+    try {
+      deadline_ = unwinding ? kUnwindingPatience : std::max(deadline_, kLastPatience);
+      barrier({.what = "ending"});
+    } catch (const std::exception& error) {
+      if (!unwinding)
+        std::fprintf(stderr, "%s\n", error.what());
+      abort(ExitCode::worker_lost);
+    }
+    MPI_Comm_free(&comm_);
+  }
+
+  [[nodiscard]] int rank() const override { return rank_; }
+  [[nodiscard]] int size() const override { return size_; }
+  [[nodiscard]] const std::string& host(int rank) const override { return hosts_[static_cast<std::size_t>(rank)]; }
+
+  [[nodiscard]] Request send(int to, int tag, std::span<const std::byte> data) override {
+    require_tag(tag);
+    return start_send(to, tag, data);
+  }
+
+  [[nodiscard]] Request receive(int from, int tag, std::span<std::byte> data) override {
+    require_tag(tag);
+    return start_receive(from, tag, data);
+  }
+
+  bool test(std::span<Request> requests, Waiting& waiting) override {
+    bool all = true;
+    bool moved = false;
+    for (Request& request : requests) {
+      moved = advance(request) || moved;
+      all = all && request.empty();
+    }
+    const auto now = Waiting::Clock::now();
+    if (moved || waiting.tested == Waiting::Clock::time_point{})
+      waiting.silent = {};
+    else
+      waiting.silent += std::min<Waiting::Clock::duration>(now - waiting.tested, kLongestAbsence);
+    waiting.tested = now;
+    if (!all && Seconds(waiting.silent) > deadline_)
+      give_up(requests, waiting);
+    return all;
+  }
+
+  void wait(std::span<Request> requests, Waiting waiting) override {
+    for (Backoff backoff; !test(requests, waiting);)
+      backoff.pause();
+  }
+
+  void all_gather(std::span<const std::byte> mine, std::span<std::byte> all, Waiting waiting) override {
+    if (all.size() != mine.size() * hosts_.size())
+      throw UsageError(fmt::format("all_gather: {} bytes from each of {} workers do not fill {}", mine.size(), size_, all.size()));
+    std::ranges::copy(mine, all.begin() + rank_ * static_cast<std::ptrdiff_t>(mine.size()));
+    gather(kGatherTag, mine, all, waiting);
+  }
+
+  void broadcast(std::span<std::byte> data, int root, Waiting waiting) override {
+    require_rank(root);
+    // A binomial tree over the ranks counted from root: place i receives from i without its lowest bit.
+    const int place = (rank_ - root + size_) % size_;
+    const auto rank_at = [&](int i) { return (i + root) % size_; };
+    int bit = 1;
+    for (; bit < size_ && (place & bit) == 0; bit *= 2) {
+    }
+    if (place != 0) {
+      everyone_[0] = start_receive(rank_at(place - bit), kBroadcastTag, data);
+      wait({everyone_.data(), 1}, waiting);
+    }
+    std::size_t sends = 0;
+    for (bit /= 2; bit > 0; bit /= 2) {
+      if (place + bit < size_)
+        everyone_[sends++] = start_send(rank_at(place + bit), kBroadcastTag, data);
+    }
+    wait({everyone_.data(), sends}, waiting);
+  }
+
+  void barrier(Waiting waiting) override {
+    static constexpr std::byte signal{1};
+    gather(kBarrierTag, {&signal, 1}, signals_, waiting);
+  }
+
+  void set_deadline(Seconds deadline) override { deadline_ = deadline; }
+
+  [[noreturn]] void abort(ExitCode code) override {
+    std::fflush(nullptr);
+    MPI_Abort(MPI_COMM_WORLD, static_cast<int>(code));
+    std::_Exit(static_cast<int>(code));
+  }
+
+ private:
+  /// One MPI message under way; long sends and receives are chains of them.
+  struct Slot {
+    MPI_Request request = MPI_REQUEST_NULL;
+    int peer = -1;
+    int bytes = -1;  ///< of a receive; −1: a send
+    int next = -1;
+  };
+
+  [[nodiscard]] std::string me() const { return fmt::format("rank {} ({})", rank_, host(rank_)); }
+
+  void join() {
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    MPI_Request request = MPI_REQUEST_NULL;
+    MPI_Comm_idup(MPI_COMM_WORLD, &comm_, &request);
+    const auto begin = Waiting::Clock::now();
+    Backoff backoff;
+    for (int done = 0; done == 0; backoff.pause()) {
+      check(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "joining the other workers", -1);
+      if (Seconds(Waiting::Clock::now() - begin) > std::max(deadline_, Seconds(60)))
+        throw WorkerLost(fmt::format("rank {}: some of the {} workers did not start within {:g} s", rank_, size_, deadline_.count()));
+    }
+    MPI_Comm_set_errhandler(comm_, MPI_ERRORS_RETURN);
+  }
+
+  void gather_hosts() {
+    constexpr std::size_t kName = 64;
+    std::array<char, 256> full{};
+    gethostname(full.data(), full.size() - 1);
+    const std::string_view name(full.data());
+    std::array<char, kName> mine{};
+    std::ranges::copy(name.substr(0, std::min(name.find('.'), kName - 1)), mine.begin());
+    std::vector<char> all(kName * hosts_.size());
+    all_gather(std::as_bytes(std::span(mine)), std::as_writable_bytes(std::span(all)), {.what = "starting"});
+    for (std::size_t r = 0; r < hosts_.size(); ++r)
+      hosts_[r] = all.data() + r * kName;
+  }
+
+  void require_rank(int peer) const {
+    if (peer < 0 || peer >= size_)
+      throw UsageError(fmt::format("{}: there is no rank {} among {} workers", me(), peer, size_));
+  }
+
+  static void require_tag(int tag) {
+    if (tag < 0 || tag >= kTags)
+      throw UsageError(fmt::format("tag {} is not in 0..{}", tag, kTags - 1));
+  }
+
+  void check(int result, const char* doing, int peer) const {
+    if (result == MPI_SUCCESS)
+      return;
+    std::array<char, MPI_MAX_ERROR_STRING> text{};
+    int length = 0;
+    MPI_Error_string(result, text.data(), &length);
+    int kind = MPI_SUCCESS;
+    MPI_Error_class(result, &kind);
+    const std::string other = peer < 0 ? "" : fmt::format(" rank {} ({})", peer, host(peer));
+    const std::string message = fmt::format("{}: {}{} failed: {}", me(), doing, other, text.data());
+    if (kind == MPI_ERR_TRUNCATE)
+      throw UsageError(message + "; the message is longer than its receiver expects");
+    throw WorkerLost(message);
+  }
+
+  int take_slot(const Slot& slot) {
+    if (free_ < 0) {
+      slots_.push_back(slot);
+      return static_cast<int>(slots_.size()) - 1;
+    }
+    const int index = free_;
+    free_ = slots_[static_cast<std::size_t>(index)].next;
+    slots_[static_cast<std::size_t>(index)] = slot;
+    return index;
+  }
+
+  /// Drops the first message of a request.
+  void drop_first(Request& request) {
+    Slot& slot = slots_[static_cast<std::size_t>(request.index)];
+    const int next = slot.next;
+    slot.next = free_;
+    free_ = request.index;
+    request.index = next;
+  }
+
+  /// begin(offset, count, MPI_Request*) starts one message; a long one is cut.
+  template <class Begin>
+  Request start(int peer, std::size_t bytes, bool receiving, const Begin& begin) {
+    require_rank(peer);
+    Request first;
+    int last = -1;
+    std::size_t at = 0;
+    do {
+      const int count = static_cast<int>(std::min(longest_, bytes - at));
+      Slot slot{.peer = peer, .bytes = receiving ? count : -1};
+      check(begin(at, count, &slot.request), receiving ? "receiving from" : "sending to", peer);
+      const int index = take_slot(slot);
+      if (last >= 0)
+        slots_[static_cast<std::size_t>(last)].next = index;
+      else
+        first.index = index;
+      last = index;
+      at += static_cast<std::size_t>(count);
+    } while (at < bytes);
+    return first;
+  }
+
+  Request start_send(int to, int tag, std::span<const std::byte> data) {
+    return start(to, data.size(), false, [&](std::size_t begin, int count, MPI_Request* request) {
+      return MPI_Isend(data.data() + begin, count, MPI_BYTE, to, tag, comm_, request);
+    });
+  }
+
+  Request start_receive(int from, int tag, std::span<std::byte> data) {
+    return start(from, data.size(), true, [&](std::size_t begin, int count, MPI_Request* request) {
+      return MPI_Irecv(data.data() + begin, count, MPI_BYTE, from, tag, comm_, request);
+    });
+  }
+
+  /// Drops the messages of a request that are complete; true if there were any.
+  bool advance(Request& request) {
+    bool moved = false;
+    while (!request.empty()) {
+      Slot& slot = slots_[static_cast<std::size_t>(request.index)];
+      int done = 0;
+      MPI_Status status{};
+      const int result = MPI_Test(&slot.request, &done, &status);
+      const int peer = slot.peer;
+      const int expected = slot.bytes;
+      if (result == MPI_SUCCESS && done == 0)
+        return moved;
+      moved = true;
+      drop_first(request);
+      check(result, expected < 0 ? "sending to" : "receiving from", peer);
+      int received = expected;
+      if (expected >= 0)
+        MPI_Get_count(&status, MPI_BYTE, &received);
+      if (received != expected)
+        throw UsageError(fmt::format("{}: rank {} ({}) sent {} bytes where {} were expected", me(), peer, host(peer), received, expected));
+    }
+    return moved;
+  }
+
+  /// Names the peers that stay silent, takes the requests back and throws.
+  [[noreturn]] void give_up(std::span<Request> requests, const Waiting& waiting) {
+    std::vector<int> peers;
+    for (const bool receives : {true, false}) {
+      for (const Request& request : requests) {
+        if (!request.empty() && (slots_[static_cast<std::size_t>(request.index)].bytes >= 0) == receives)
+          peers.push_back(slots_[static_cast<std::size_t>(request.index)].peer);
+      }
+      if (!peers.empty())
+        break;
+    }
+    std::ranges::sort(peers);
+    peers.erase(std::unique(peers.begin(), peers.end()), peers.end());
+    constexpr std::size_t kNamed = 4;
+    std::string names;
+    for (std::size_t i = 0; i < std::min(kNamed, peers.size()); ++i)
+      names += fmt::format("{}rank {} ({})", i == 0 ? "" : ", ", peers[i], host(peers[i]));
+    if (peers.size() > kNamed)
+      names += fmt::format(" and {} more", peers.size() - kNamed);
+
+    for (Request& request : requests) {
+      while (!request.empty())
+        withdraw(request);
+    }
+    throw WorkerLost(fmt::format("{}{}: no answer from {} for {:g} s while {}; stopping the job.", me(),
+                                 waiting.step < 0 ? "" : fmt::format(", step {}", waiting.step), names, deadline_.count(), waiting.str()));
+  }
+
+  /// Lets go of a message without waiting: a receive is cancelled, so that it does not write to memory that may be gone.
+  void withdraw(Request& request) {
+    Slot& slot = slots_[static_cast<std::size_t>(request.index)];
+    int done = 0;
+    if (slot.bytes >= 0) {
+      MPI_Cancel(&slot.request);
+      for (int i = 0; i < 100 && done == 0; ++i)
+        MPI_Test(&slot.request, &done, MPI_STATUS_IGNORE);
+    }
+    if (done == 0)
+      MPI_Request_free(&slot.request);
+    drop_first(request);
+  }
+
+  void gather(int tag, std::span<const std::byte> mine, std::span<std::byte> all, Waiting waiting) {
+    std::size_t started = 0;
+    for (int k = 1; k < size_; ++k) {
+      const int from = (rank_ - k + size_) % size_;
+      everyone_[started++] = start_receive(from, tag, all.subspan(mine.size() * static_cast<std::size_t>(from), mine.size()));
+    }
+    for (int k = 1; k < size_; ++k)
+      everyone_[started++] = start_send((rank_ + k) % size_, tag, mine);
+    wait({everyone_.data(), started}, waiting);
+  }
+
+  Session session_;
+  Seconds deadline_;
+  std::size_t longest_;
+  int rank_ = 0;
+  int size_ = 1;
+  MPI_Comm comm_ = MPI_COMM_NULL;
+  std::vector<std::string> hosts_;
+  std::vector<Slot> slots_;
+  int free_ = -1;                  ///< first free slot
+  std::vector<Request> everyone_;  ///< of the collective under way
+  std::vector<std::byte> signals_;
+};
+
+}  // namespace
+
+std::unique_ptr<Communicator> mpi_communicator(const MpiOptions& options) {
+  return std::make_unique<MpiCommunicator>(options);
+}
+
+}  // namespace lockstep

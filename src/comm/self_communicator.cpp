@@ -1,0 +1,84 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
+
+#include "comm/communicator.hpp"
+#include "comm/launcher.hpp"
+
+namespace lockstep {
+
+std::string Waiting::str() const {
+  return index < 0 ? std::string(what) : fmt::format("{} {} of {}", what, index + 1, of);
+}
+
+void Backoff::pause() {
+  constexpr int kSpins = 200;
+  constexpr int kYields = 200;
+  if (++turns_ <= kSpins)
+    return;
+  if (turns_ <= kSpins + kYields)
+    std::this_thread::yield();
+  else
+    std::this_thread::sleep_for(std::chrono::microseconds(50));
+}
+
+namespace {
+
+class SelfCommunicator final : public Communicator {
+ public:
+  SelfCommunicator() {
+    std::array<char, 256> name{};
+    gethostname(name.data(), name.size() - 1);
+    const std::string_view full = name.data();
+    host_ = full.substr(0, full.find('.'));
+  }
+
+  [[nodiscard]] int rank() const override { return 0; }
+  [[nodiscard]] int size() const override { return 1; }
+  [[nodiscard]] const std::string& host(int) const override { return host_; }
+  [[nodiscard]] Request send(int to, int, std::span<const std::byte>) override { nobody(to); }
+  [[nodiscard]] Request receive(int from, int, std::span<std::byte>) override { nobody(from); }
+  bool test(std::span<Request>, Waiting&) override { return true; }
+  void wait(std::span<Request>, Waiting) override {}
+  void all_gather(std::span<const std::byte> mine, std::span<std::byte> all, Waiting) override {
+    if (all.size() != mine.size())
+      throw UsageError(fmt::format("all_gather: {} bytes from 1 worker do not fill {}", mine.size(), all.size()));
+    std::ranges::copy(mine, all.begin());
+  }
+  void broadcast(std::span<std::byte>, int root, Waiting) override {
+    if (root != 0)
+      nobody(root);
+  }
+  void barrier(Waiting) override {}
+  void set_deadline(std::chrono::duration<double>) override {}
+  [[noreturn]] void abort(ExitCode code) override {
+    std::fflush(nullptr);
+    std::_Exit(static_cast<int>(code));
+  }
+
+ private:
+  [[noreturn]] static void nobody(int peer) { throw UsageError(fmt::format("a job of one worker has no rank {} to talk to", peer)); }
+
+  std::string host_;
+};
+
+}  // namespace
+
+std::unique_ptr<Communicator> self_communicator() {
+  return std::make_unique<SelfCommunicator>();
+}
+
+std::unique_ptr<Communicator> connect_workers(const MpiOptions& options) {
+  const Environment environment = current_environment();
+  if (started_by_mpi(environment))
+    return mpi_communicator(options);
+  check_job_size(environment, 1);
+  return self_communicator();
+}
+
+}  // namespace lockstep
