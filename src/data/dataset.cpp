@@ -1,0 +1,346 @@
+#include "data/dataset.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstring>
+#include <list>
+#include <mutex>
+#include <utility>
+
+#include "data/hdf5.hpp"
+
+namespace lockstep {
+namespace {
+
+/// Shards kept open at once; a dataset may have more shards than a process may have files.
+constexpr std::size_t kOpenShards = 16;
+
+struct Shard {
+  std::string name;
+  std::string checksum;
+  std::int64_t rows = 0;
+  std::int64_t chunk_rows = 0;
+};
+
+/// "shard-00000.h5" … without gaps.
+std::vector<std::string> shard_names(const std::filesystem::path& folder) {
+  if (!std::filesystem::is_directory(folder)) {
+    throw DataError(fmt::format("{}: there is no such folder.\n  Make a dataset with: lockstep import", folder.string()));
+  }
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with("shard-") && name.ends_with(".h5")) {
+      names.push_back(name);
+    }
+  }
+  if (names.empty()) {
+    throw DataError(fmt::format("{}: holds no shards (shard-00000.h5 …), so it is not a dataset.{}\n  Make one with: lockstep import",
+                                folder.string(), std::filesystem::is_directory(folder / "train") ? " Its folder train/ may be." : ""));
+  }
+  std::ranges::sort(names);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (const std::string expected = fmt::format("shard-{:05}.h5", i); names[i] != expected) {
+      throw DataError(fmt::format("{}: {} is missing, but {} is there.\n  Copy the dataset again.", folder.string(), expected, names[i]));
+    }
+  }
+  return names;
+}
+
+Field read_field_info(const Hdf5File& file, const std::string& where, const std::string& name, Shard& shard) {
+  const Hdf5Info info = file.info(name);
+  const std::vector<std::int64_t>& dims = info.dims;
+  if (info.kind != Hdf5Kind::f32 && info.kind != Hdf5Kind::i32 && info.kind != Hdf5Kind::u8) {
+    throw DataError(
+        fmt::format("{}: /{} holds {} of {} bytes; fields are f32, i32 or u8.", where, name, name_of(info.kind), info.element_bytes));
+  }
+  if (dims.empty() || dims[0] != shard.rows) {
+    throw DataError(fmt::format("{}: /{} has {} rows, but the shard says {}.\n  Import the dataset again.", where, name,
+                                dims.empty() ? 0 : dims[0], shard.rows));
+  }
+  if (info.chunk_rows == 0 || (shard.chunk_rows != 0 && shard.chunk_rows != info.chunk_rows)) {
+    throw DataError(fmt::format("{}: /{} is {}, but all fields of a shard must have the same rows a chunk.\n  Import the dataset again.",
+                                where, name, info.chunk_rows == 0 ? info.layout : fmt::format("in chunks of {} rows", info.chunk_rows)));
+  }
+  shard.chunk_rows = info.chunk_rows;
+  return {name, Shape(std::vector<std::int64_t>(dims.begin() + 1, dims.end())),
+          info.kind == Hdf5Kind::f32   ? DType::f32
+          : info.kind == Hdf5Kind::i32 ? DType::i32
+                                       : DType::u8};
+}
+
+/// "u8 [1, 28, 28], i32 []"
+std::string describe(const std::vector<Field>& fields) {
+  std::vector<std::string> parts;
+  for (const Field& field : fields) {
+    parts.push_back(fmt::format("{} {} {}", field.name, name_of(field.dtype), field.sample.str()));
+  }
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+}  // namespace
+
+std::size_t Chunk::bytes() const {
+  std::size_t total = 0;
+  for (const auto& field : fields) {
+    total += field.size();
+  }
+  return total;
+}
+
+struct Dataset::State {
+  std::filesystem::path path;
+  std::vector<Shard> shards;
+  std::vector<Field> fields;
+  std::vector<ChunkInfo> chunks;
+  std::vector<std::string> classes;
+  std::vector<double> mean;
+  std::vector<double> std;
+  std::string checksum;
+  std::int64_t rows = 0;
+  std::size_t row_bytes = 0;
+  std::atomic<std::uint64_t> bytes_read{0};
+  std::mutex mutex;                                                       ///< guards open_files
+  std::list<std::pair<int, std::shared_ptr<const Hdf5File>>> open_files;  ///< most recently used first
+
+  void add_shard(const std::string& name, int number, int count);
+  void check_statistics(const std::string& where) const;
+  std::shared_ptr<const Hdf5File> open_shard(int shard);
+};
+
+/// Reads a shard's description; the first sets what the others must agree with.
+void Dataset::State::add_shard(const std::string& name, int number, int count) {
+  const std::string where = (path / name).string();
+  const Hdf5File file = Hdf5File::open(path / name);
+  if (!file.has_attribute("/", "lockstep_format")) {
+    throw DataError(fmt::format("{}: was not written by Lockstep.\n  Convert it with: lockstep import", where));
+  }
+  if (const std::int64_t format = file.integer_attribute("/", "lockstep_format"); format != kDatasetFormat) {
+    throw DataError(
+        fmt::format("{}: has format {}, but this program reads format {}.\n  Import the dataset again.", where, format, kDatasetFormat));
+  }
+  if (const std::int64_t shard_count = file.integer_attribute("/", "shards");
+      shard_count != count || file.integer_attribute("/", "shard") != number) {
+    throw DataError(fmt::format("{}: says that it is shard {} of {}, but the folder has {}.\n  Copy the dataset again.", where,
+                                file.integer_attribute("/", "shard"), shard_count, count));
+  }
+  Shard shard{name, file.text_attribute("/", "checksum"), file.integer_attribute("/", "rows"), 0};
+  std::vector<Field> found;
+  for (const std::string& field : file.children()) {
+    found.push_back(read_field_info(file, where, field, shard));
+  }
+  if (found.empty() || shard.rows < 1) {
+    throw DataError(fmt::format("{}: holds no rows.\n  Import the dataset again.", where));
+  }
+  const auto found_classes = file.texts_attribute("/", "classes");
+  const auto found_mean = file.reals_attribute("/", "mean");
+  const auto found_std = file.reals_attribute("/", "std");
+  if (number == 0) {
+    fields = found;
+    classes = found_classes;
+    mean = found_mean;
+    std = found_std;
+    check_statistics(where);
+  } else if (found != fields) {
+    throw DataError(fmt::format("{}: holds {}, but {} holds {}.\n  These are shards of different datasets.", where, describe(found),
+                                shards[0].name, describe(fields)));
+  } else if (found_classes != classes || found_mean != mean || found_std != std) {
+    throw DataError(fmt::format("{}: its class names, mean or std differ from {}'s.\n  These are shards of different datasets.", where,
+                                shards[0].name));
+  }
+  for (std::int64_t first = 0; first < shard.rows; first += shard.chunk_rows) {
+    chunks.push_back({number, first, std::min(shard.chunk_rows, shard.rows - first)});
+  }
+  rows += shard.rows;
+  shards.push_back(std::move(shard));
+}
+
+void Dataset::State::check_statistics(const std::string& where) const {
+  const auto features = std::ranges::find(fields, "features", &Field::name);
+  const std::int64_t channels = features != fields.end() && features->sample.rank() > 0 ? features->sample[0] : 1;
+  const bool size_fits = mean.size() <= 1 || static_cast<std::int64_t>(mean.size()) == channels;
+  const bool sound = std::ranges::all_of(mean, [](double m) { return std::isfinite(m); }) &&
+                     std::ranges::all_of(std, [](double s) { return std::isfinite(s) && s > 0; });
+  if (mean.size() != std.size() || !size_fits || !sound) {
+    throw DataError(
+        fmt::format("{}: has {} means and {} deviations for {} channels, or one that is not finite and positive.\n"
+                    "  Import the dataset again.",
+                    where, mean.size(), std.size(), channels));
+  }
+}
+
+std::shared_ptr<const Hdf5File> Dataset::State::open_shard(int shard) {
+  const std::scoped_lock lock(mutex);
+  const auto found = std::ranges::find(open_files, shard, [](const auto& entry) { return entry.first; });
+  if (found != open_files.end()) {
+    open_files.splice(open_files.begin(), open_files, found);
+  } else {
+    const auto& name = shards[static_cast<std::size_t>(shard)].name;
+    open_files.emplace_front(shard, std::make_shared<const Hdf5File>(Hdf5File::open(path / name)));
+    if (open_files.size() > kOpenShards) {
+      open_files.pop_back();
+    }
+  }
+  return open_files.front().second;
+}
+
+Dataset Dataset::open(const std::filesystem::path& folder) {
+  auto state = std::make_shared<State>();
+  state->path = folder;
+  const std::vector<std::string> names = shard_names(folder);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    state->add_shard(names[i], static_cast<int>(i), static_cast<int>(names.size()));
+  }
+  Sha256 hash;
+  for (const Shard& shard : state->shards) {
+    hash.update(fmt::format("{} {} {}\n", shard.checksum, shard.rows, shard.chunk_rows));
+  }
+  state->checksum = hash.finish_hex();
+  for (const Field& field : state->fields) {
+    state->row_bytes += field.row_bytes();
+  }
+  return Dataset(std::move(state));
+}
+
+const std::filesystem::path& Dataset::path() const {
+  return state_->path;
+}
+std::int64_t Dataset::rows() const {
+  return state_->rows;
+}
+const std::vector<Field>& Dataset::fields() const {
+  return state_->fields;
+}
+const Field& Dataset::field(std::string_view name) const {
+  return state_->fields[field_index(name)];
+}
+bool Dataset::has_field(std::string_view name) const {
+  return std::ranges::find(state_->fields, name, &Field::name) != state_->fields.end();
+}
+std::size_t Dataset::field_index(std::string_view name) const {
+  const auto found = std::ranges::find(state_->fields, name, &Field::name);
+  if (found == state_->fields.end()) {
+    throw DataError(fmt::format("{}: has no field {}; it holds {}.", state_->path.string(), name, describe(state_->fields)));
+  }
+  return static_cast<std::size_t>(found - state_->fields.begin());
+}
+const std::vector<ChunkInfo>& Dataset::chunks() const {
+  return state_->chunks;
+}
+const std::vector<std::string>& Dataset::class_names() const {
+  return state_->classes;
+}
+const std::vector<double>& Dataset::mean() const {
+  return state_->mean;
+}
+const std::vector<double>& Dataset::std() const {
+  return state_->std;
+}
+const std::string& Dataset::checksum() const {
+  return state_->checksum;
+}
+const std::string& Dataset::shard_checksum(int shard) const {
+  return state_->shards[static_cast<std::size_t>(shard)].checksum;
+}
+const std::string& Dataset::shard_name(int shard) const {
+  return state_->shards[static_cast<std::size_t>(shard)].name;
+}
+int Dataset::shards() const {
+  return static_cast<int>(state_->shards.size());
+}
+std::size_t Dataset::row_bytes() const {
+  return state_->row_bytes;
+}
+std::size_t Dataset::bytes() const {
+  return state_->row_bytes * static_cast<std::size_t>(state_->rows);
+}
+std::uint64_t Dataset::bytes_read() const {
+  return state_->bytes_read;
+}
+
+std::vector<std::byte> Dataset::read_field(std::size_t chunk, std::size_t field) const {
+  const ChunkInfo& where = state_->chunks.at(chunk);
+  const Field& what = state_->fields.at(field);
+  std::vector<std::byte> bytes(what.row_bytes() * static_cast<std::size_t>(where.rows));
+  try {
+    state_->open_shard(where.shard)->read_rows("/" + what.name, hdf5_kind(what.dtype), where.first, where.rows, bytes);
+  } catch (const Hdf5Error& error) {
+    if (!error.checksum()) {
+      throw;
+    }
+    throw DataError(
+        fmt::format("{}: rows {}..{} of /{} do not match their checksum; the file is damaged.\n"
+                    "  Copy it again, or import the dataset again. (Folder: {})",
+                    shard_name(where.shard), where.first, where.first + where.rows - 1, what.name, state_->path.string()));
+  }
+  state_->bytes_read += bytes.size();
+  return bytes;
+}
+
+Chunk Dataset::read_chunk(std::size_t chunk) const {
+  Chunk result;
+  for (std::size_t field = 0; field < state_->fields.size(); ++field) {
+    result.fields.push_back(read_field(chunk, field));
+  }
+  return result;
+}
+
+void check_labels(const Dataset& dataset, std::int64_t classes) {
+  const std::size_t field = dataset.field_index("labels");
+  const Field& labels = dataset.fields()[field];
+  if (labels.dtype != DType::i32 || labels.sample.rank() != 0) {
+    throw DataError(fmt::format("{}: /labels is {} {} a row, but a class is one i32.", dataset.path().string(), name_of(labels.dtype),
+                                labels.sample.str()));
+  }
+  for (std::size_t c = 0; c < dataset.chunks().size(); ++c) {
+    const ChunkInfo& chunk = dataset.chunks()[c];
+    const std::vector<std::byte> bytes = dataset.read_field(c, field);
+    for (std::int64_t i = 0; i < chunk.rows; ++i) {
+      std::int32_t label = 0;
+      std::memcpy(&label, bytes.data() + i * 4, 4);
+      if (label < 0 || label >= classes) {
+        const std::string advice = label < 0 ? "Labels count from 0. L" : fmt::format("Give --classes {}, or l", label + 1);
+        throw DataError(
+            fmt::format("/labels holds the class {} in row {} of {}, but the model has {} outputs (0..{}).\n"
+                        "  {}ook at the data with: lockstep inspect {}",
+                        label, chunk.first + i, dataset.shard_name(chunk.shard), classes, classes - 1, advice, dataset.path().string()));
+      }
+    }
+  }
+}
+
+Split split_rows(std::int64_t rows, std::int64_t limit, double fraction) {
+  if (!(fraction >= 0) || fraction >= 1) {
+    throw UsageError(fmt::format("the validation part is {} of the rows, but it must be at least 0 and less than 1.", fraction));
+  }
+  if (limit < 0) {
+    throw UsageError(fmt::format("the limit of {} rows is negative.\n  Leave it out to take all rows.", limit));
+  }
+  const std::int64_t used = limit > 0 ? std::min(limit, rows) : rows;
+  const auto held = static_cast<std::int64_t>(std::ceil(fraction * static_cast<double>(used)));
+  if (held >= used) {
+    throw UsageError(fmt::format("of {} rows {} are kept for validation, so none is left to train.", used, held));
+  }
+  return {{0, used - held}, {used - held, held}};
+}
+
+std::string ShardHash::finish(const std::vector<double>& mean, const std::vector<double>& std, const std::vector<std::string>& classes) {
+  std::vector<std::string> lines;
+  for (std::size_t i = 0; i < fields_.size(); ++i) {
+    lines.push_back(
+        fmt::format("{} {} {} {}\n", fields_[i].name, name_of(fields_[i].dtype), fields_[i].sample.str(), hashes_[i].finish_hex()));
+  }
+  std::ranges::sort(lines);
+  Sha256 hash;
+  for (const std::string& line : lines) {
+    hash.update(line);
+  }
+  hash.update(fmt::format("mean {:a}\nstd {:a}\nclasses {}\n", fmt::join(mean, " "), fmt::join(std, " "), fmt::join(classes, "\n")));
+  return hash.finish_hex();
+}
+
+}  // namespace lockstep

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/dataset.hpp"
+
+namespace lockstep {
+
+struct DatasetOptions {
+  std::vector<std::string> class_names{};
+  std::vector<double> mean{};  ///< one a channel (second axis of features [n, C, ...]) or one for all; empty: features are used as they are
+  std::vector<double> std{};   ///< as many as mean, all > 0
+  std::int64_t chunk_rows = 0;      ///< 0: auto_chunk_rows
+  std::int64_t rows_per_shard = 0;  ///< rounded up to whole chunks; 0: about 256 MiB
+};
+
+/// About 128 KiB a chunk, but at least 640 chunks (10 for each of 64 lanes) where that leaves 16 rows or more in each.
+[[nodiscard]] std::int64_t auto_chunk_rows(std::int64_t rows, std::size_t row_bytes);
+
+/// Writes a dataset row by row into `folder` + ".part" and renames that at the end, so no half-written dataset is ever seen.
+class DatasetWriter {
+ public:
+  /// Requires rows ≥ 1 (all that will be appended), fields f32, i32 or u8. Throws DataError if `folder` already holds something.
+  DatasetWriter(std::filesystem::path folder, std::vector<Field> fields, std::int64_t rows, DatasetOptions options);
+  DatasetWriter(const DatasetWriter&) = delete;
+  DatasetWriter& operator=(const DatasetWriter&) = delete;
+  /// Removes what was written if `close` was not reached.
+  ~DatasetWriter();
+
+  /// `values` holds the same number of whole rows for each field, in the order given to the constructor.
+  void append(std::span<const std::span<const std::byte>> values);
+  /// Throws DataError unless exactly the announced number of rows was appended.
+  void close();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace lockstep

@@ -1,0 +1,212 @@
+#include "data/order.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <numeric>
+
+#include "lockstep/error.hpp"
+
+namespace lockstep {
+namespace {
+
+/// Eight rounds: twice what a strong pseudo-random permutation needs, since the halves are short.
+constexpr std::uint32_t kRounds = 8;
+
+std::uint32_t low32(std::uint64_t x) {
+  return static_cast<std::uint32_t>(x);
+}
+std::uint32_t high32(std::uint64_t x) {
+  return static_cast<std::uint32_t>(x >> 32);
+}
+
+/// 0 … n − 1 sorted by a random key each: a keyed permutation for short lists.
+std::vector<std::int64_t> shuffled(std::int64_t n, PhiloxKey key, std::uint64_t tweak) {
+  std::vector<std::pair<std::uint64_t, std::int64_t>> keyed(static_cast<std::size_t>(n));
+  for (std::int64_t i = 0; i < n; ++i) {
+    const PhiloxCounter r =
+        philox({low32(static_cast<std::uint64_t>(i)), high32(static_cast<std::uint64_t>(i)), low32(tweak), high32(tweak)}, key);
+    keyed[static_cast<std::size_t>(i)] = {std::uint64_t{r[1]} << 32 | r[0], i};
+  }
+  std::ranges::sort(keyed);
+  std::vector<std::int64_t> order;
+  order.reserve(keyed.size());
+  for (const auto& [random, i] : keyed) {
+    order.push_back(i);
+  }
+  return order;
+}
+
+}  // namespace
+
+StepTable::StepTable(std::int64_t samples, std::int64_t batch, int lanes, int min_lane)
+    : samples_(samples), batch_(batch), lanes_(lanes), used_lanes_(lanes) {
+  if (samples < 1 || batch < 1 || lanes < 1 || min_lane < 1 || min_lane > 2) {
+    throw UsageError(fmt::format("an epoch of {} samples cannot be cut into batches of {} over {} lanes.", samples, batch, lanes));
+  }
+  std::int64_t last = samples % batch;
+  whole_ = samples / batch + 1;  // boundaries 0, B, 2B … up to n
+  tail_ = last > 0 ? std::vector<std::int64_t>{samples} : std::vector<std::int64_t>{};
+  if (min_lane == 1) {
+    return;
+  }
+  used_lanes_ = static_cast<int>(std::min<std::int64_t>(lanes, std::max<std::int64_t>(1, samples / 2)));
+  const std::int64_t least = 2 * std::int64_t{used_lanes_};
+  if (samples < 2 || (batch < least && batch < samples)) {
+    throw UsageError(
+        fmt::format("batch norm needs at least 2 samples in each lane, but batches of {} of {} samples are spread over {} lanes.\n"
+                    "  Give --lanes {} or fewer, or a larger --batch.",
+                    batch, samples, used_lanes_, std::max<std::int64_t>(1, batch / 2)));
+  }
+  if (last > 0 && last < least) {
+    // Then a whole batch stands before it: with none, samples ≥ 2·used_lanes_ would be the remainder.
+    --whole_;
+    tail_ = {samples};
+    if (batch + last >= 2 * least) {
+      tail_.insert(tail_.begin(), (whole_ - 1) * batch + (batch + last) / 2);
+    }
+  }
+}
+
+std::int64_t StepTable::lane_samples(std::int64_t step, int lane) const {
+  return lane < used_lanes_ ? (boundary(step + 1) + lane) / used_lanes_ - (boundary(step) + lane) / used_lanes_ : 0;
+}
+
+std::int64_t StepTable::lane_begin(std::int64_t step, int lane) const {
+  return lane < used_lanes_ ? (boundary(step) + lane) / used_lanes_ : 0;
+}
+
+std::int64_t StepTable::first_row(std::int64_t step, int lane) const {
+  std::int64_t row = 0;
+  for (int earlier = 0; earlier < lane; ++earlier) {
+    row += lane_samples(step, earlier);
+  }
+  return row;
+}
+
+std::int64_t StepTable::stream_length(int lane) const {
+  return lane < used_lanes_ ? (samples_ + lane) / used_lanes_ : 0;
+}
+
+std::int64_t StepTable::max_lane_samples() const {
+  std::int64_t longest = 0;
+  for (std::int64_t step = std::max<std::int64_t>(0, steps() - 3); step < steps(); ++step) {
+    longest = std::max(longest, samples(step));
+  }
+  longest = std::max(longest, std::min(batch_, samples_));
+  return (longest + used_lanes_ - 1) / used_lanes_;
+}
+
+KeyedPermutation::KeyedPermutation(std::uint64_t n, PhiloxKey key, std::uint64_t tweak) : n_(n), key_(key), tweak_(tweak) {
+  const int bits = std::max(2, static_cast<int>(std::bit_width(n - 1)));
+  low_bits_ = bits / 2;
+  high_bits_ = bits - low_bits_;
+}
+
+std::uint64_t KeyedPermutation::operator()(std::uint64_t i) const {
+  const std::uint64_t low_mask = (std::uint64_t{1} << low_bits_) - 1;
+  const std::uint64_t high_mask = (std::uint64_t{1} << high_bits_) - 1;
+  do {
+    std::uint64_t low = i & low_mask;
+    std::uint64_t high = i >> low_bits_;
+    for (std::uint32_t round = 0; round < kRounds; round += 2) {
+      low ^= philox({low32(high), round, low32(tweak_), high32(tweak_)}, key_)[0] & low_mask;
+      high ^= philox({low32(low), round + 1, low32(tweak_), high32(tweak_)}, key_)[0] & high_mask;
+    }
+    i = high << low_bits_ | low;
+  } while (i >= n_);
+  return i;
+}
+
+OrderKind order_from(std::string_view name) {
+  for (const OrderKind kind : {OrderKind::chunk, OrderKind::sample, OrderKind::sequential}) {
+    if (name == name_of(kind)) {
+      return kind;
+    }
+  }
+  throw UsageError(fmt::format("there is no order '{}'.\n  Choose chunk, sample or sequential.", name));
+}
+
+std::string_view name_of(OrderKind kind) {
+  return kind == OrderKind::chunk ? "chunk" : kind == OrderKind::sample ? "sample" : "sequential";
+}
+
+OrderKind default_order(std::size_t dataset_bytes) {
+  return dataset_bytes <= (std::size_t{256} << 20) ? OrderKind::sample : OrderKind::chunk;
+}
+
+SampleOrder::SampleOrder(OrderKind kind, std::uint64_t seed, std::uint64_t epoch, const std::vector<std::int64_t>& chunk_rows,
+                         const StepTable& table)
+    : kind_(kind), seed_(seed), epoch_(epoch), samples_(table.samples()), lanes_(table.lanes()) {
+  if (std::accumulate(chunk_rows.begin(), chunk_rows.end(), std::int64_t{0}) != samples_) {
+    throw UsageError(fmt::format("the chunks do not hold the {} samples of the epoch.", samples_));
+  }
+  const auto count = std::ssize(chunk_rows);
+  if (kind == OrderKind::chunk) {
+    chunks_ = shuffled(count, philox_key(seed, "order", "chunks"), epoch);
+  } else {
+    chunks_.resize(chunk_rows.size());
+    std::iota(chunks_.begin(), chunks_.end(), std::int64_t{0});
+  }
+  std::int64_t end = 0;
+  for (const std::int64_t chunk : chunks_) {
+    end += chunk_rows[static_cast<std::size_t>(chunk)];
+    chunk_ends_.push_back(end);
+  }
+  window_rows_ = 4 * *std::ranges::max_element(chunk_rows);
+  lane_begins_.push_back(0);
+  for (int lane = 0; lane < lanes_; ++lane) {
+    lane_begins_.push_back(lane_begins_.back() + table.stream_length(lane));
+  }
+}
+
+/// Lane v's first window is shorter by this much.
+std::int64_t SampleOrder::stagger(int lane) const {
+  return window_rows_ * lane / lanes_;
+}
+
+std::int64_t SampleOrder::window_of(int lane, std::int64_t position) const {
+  return (position + stagger(lane)) / window_rows_;
+}
+
+std::int64_t SampleOrder::window_begin(int lane, std::int64_t window) const {
+  return std::max<std::int64_t>(0, window * window_rows_ - stagger(lane));
+}
+
+SamplePlace SampleOrder::place(std::int64_t line) const {
+  const auto found = std::ranges::upper_bound(chunk_ends_, line) - chunk_ends_.begin();
+  return {chunks_[static_cast<std::size_t>(found)], line - (found == 0 ? 0 : chunk_ends_[static_cast<std::size_t>(found - 1)])};
+}
+
+std::vector<SamplePlace> SampleOrder::window(int lane, std::int64_t window) const {
+  const std::int64_t stream_begin = lane_begins_[static_cast<std::size_t>(lane)];
+  const std::int64_t length = lane_begins_[static_cast<std::size_t>(lane) + 1] - stream_begin;
+  const std::int64_t begin = window_begin(lane, window);
+  const std::int64_t end = std::max(begin, std::min(length, window_begin(lane, window + 1)));
+  std::vector<SamplePlace> places;
+  places.reserve(static_cast<std::size_t>(end - begin));
+  if (kind_ == OrderKind::sample) {
+    const KeyedPermutation permute(static_cast<std::uint64_t>(samples_), philox_key(seed_, "order", "samples"), epoch_);
+    for (std::int64_t i = begin; i < end; ++i) {
+      places.push_back(place(static_cast<std::int64_t>(permute(static_cast<std::uint64_t>(stream_begin + i)))));
+    }
+  } else if (kind_ == OrderKind::chunk) {
+    for (const std::int64_t i :
+         shuffled(end - begin, philox_key(seed_, "order", fmt::format("window {} of lane {}", window, lane)), epoch_)) {
+      places.push_back(place(stream_begin + begin + i));
+    }
+  } else {
+    for (std::int64_t i = begin; i < end; ++i) {
+      places.push_back(place(stream_begin + i));
+    }
+  }
+  return places;
+}
+
+SamplePlace SampleOrder::sample(int lane, std::int64_t position) const {
+  const std::int64_t w = window_of(lane, position);
+  return window(lane, w).at(static_cast<std::size_t>(position - window_begin(lane, w)));
+}
+
+}  // namespace lockstep
