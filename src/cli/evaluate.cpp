@@ -1,0 +1,71 @@
+#include <fmt/format.h>
+
+#include "cli/commands.hpp"
+#include "cli/result.hpp"
+#include "train/job.hpp"
+#include "train/parameters.hpp"
+#include "train/safetensors.hpp"
+#include "train/trainer.hpp"
+
+namespace lockstep::cli {
+namespace {
+
+/// The checkpoint that a run would end with: the best where it stops early, else the last.
+Checkpoint load(const std::filesystem::path& run) {
+  const CheckpointStore store(run, 1);
+  const auto last = store.load_latest([](const std::string& damage) { std::cerr << "lockstep evaluate: " << damage << "\n"; });
+  if (!last) {
+    throw CheckpointError(fmt::format("{} holds no checkpoint", run.string()));
+  }
+  if (last->settings.value("patience", 0) > 0) {
+    if (const auto best = store.load_best()) {
+      return *best;
+    }
+  }
+  return *last;
+}
+
+int evaluate_with(const po::variables_map& values, Communicator& communicator) {
+  std::vector<std::byte> bytes;
+  if (communicator.rank() == 0) {
+    bytes = serialize(load(values["run"].as<std::string>()));
+  }
+  share_bytes(communicator, bytes);
+  const Checkpoint checkpoint = parse(bytes, "the checkpoint");
+  const Model model = Model::from_json(checkpoint.model);
+  const std::filesystem::path data = values["data"].as<std::string>();
+  const Dataset dataset = Dataset::open(std::filesystem::is_directory(data / "test") ? data / "test" : data);
+
+  TrainSettings settings;
+  settings.batch = checkpoint.settings.at("batch").get<std::int64_t>();
+  settings.lanes = checkpoint.settings.at("lanes").get<int>();
+  settings.threads = static_cast<int>(values["threads"].as<std::int64_t>());
+  settings.threads = settings.threads > 0 ? settings.threads : default_threads(communicator);
+  const JobShape job = agree_on_job(communicator, model, settings);
+  StepEngine engine(communicator, model, job, (settings.batch + job.lanes - 1) / job.lanes, {});
+  from_tensors(engine.layout(), checkpoint.parameters, engine.parameters());
+  const StepSums sums = evaluate_dataset(engine, dataset, {0, dataset.rows()}, settings.batch, job.lanes, settings.cache);
+  if (communicator.rank() == 0) {
+    print_accuracy("test", sums);
+    std::cout << fmt::format("parameter hash  {}\n", parameter_hash(checkpoint.parameters));
+  }
+  return 0;
+}
+
+}  // namespace
+
+int run_evaluate(const Arguments& arguments) {
+  Options options("evaluate", "loss and accuracy of a trained model, from its checkpoint alone",
+                  "lockstep evaluate --run runs/first --data datasets/fashion-mnist");
+  options.add().add_options()                                                                                            //
+      ("run", po::value<std::string>()->required()->value_name("DIR"), "the run folder")                                 //
+      ("data", po::value<std::string>()->required()->value_name("DIR"), "the dataset: DIR/test if there is one, else DIR")  //
+      ("threads", po::value<std::int64_t>()->default_value(0), "of this worker; 0: the cores of this host, shared by its workers");
+  if (!options.parse(arguments)) {
+    return 0;
+  }
+  constexpr double kDeadline = 60;
+  return with_workers(kDeadline, [&](Communicator& communicator) { return evaluate_with(options.values(), communicator); });
+}
+
+}  // namespace lockstep::cli

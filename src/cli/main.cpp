@@ -1,0 +1,62 @@
+#include <fmt/format.h>
+
+#include <array>
+#include <iostream>
+
+#include "cli/commands.hpp"
+
+namespace {
+
+using namespace lockstep;
+
+struct Command {
+  std::string_view name;
+  std::string_view summary;
+  int (*run)(const cli::Arguments&);
+};
+
+constexpr std::array kCommands{
+    Command{"import", "make a dataset of HDF5 shards from other files", cli::run_import},
+    Command{"inspect", "show what is in a dataset and what would trouble training", cli::run_inspect},
+    Command{"train", "train a model, alone or under mpirun", cli::run_train},
+    Command{"evaluate", "loss and accuracy of a trained model", cli::run_evaluate},
+    Command{"plan", "show what a step of a model does and costs", cli::run_plan},
+    Command{"bench", "measure the speed of a training step", cli::run_bench},
+};
+
+int usage(std::ostream& out, int code) {
+  out << "lockstep: trains neural networks on many machines, bit for bit the same on any number of them\n\nUsage: lockstep COMMAND [OPTIONS]\n\n";
+  for (const Command& command : kCommands) {
+    out << fmt::format("  {:10} {}\n", command.name, command.summary);
+  }
+  out << "\nEach command shows its options and an example with --help.\n";
+  return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 2) {
+    return usage(std::cerr, static_cast<int>(ExitCode::usage));
+  }
+  const std::string name = argv[1];
+  if (name == "--help" || name == "-h" || name == "help") {
+    return usage(std::cout, 0);
+  }
+  for (const Command& command : kCommands) {
+    if (command.name != name) {
+      continue;
+    }
+    try {
+      return command.run({argv + 2, argv + argc});
+    } catch (const Error& error) {
+      std::cerr << fmt::format("lockstep {}: {}\n", name, error.what());
+      return static_cast<int>(error.code());
+    } catch (const std::exception& error) {
+      std::cerr << fmt::format("lockstep {}: unforeseen: {}\n", name, error.what());
+      return 1;
+    }
+  }
+  std::cerr << fmt::format("lockstep: there is no command '{}'\n\n", name);
+  return usage(std::cerr, static_cast<int>(ExitCode::usage));
+}

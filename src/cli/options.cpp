@@ -1,0 +1,205 @@
+#include "cli/options.hpp"
+
+#include <fmt/format.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <thread>
+
+namespace lockstep::cli {
+namespace {
+
+/// A number and its unit.
+std::pair<double, std::string> number_and_unit(const std::string& text, const std::string& what) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || number < 0) {
+    throw UsageError(fmt::format("'{}' is no {}", text, what));
+  }
+  return {number, std::string(end, text.data() + text.size())};
+}
+
+template <std::size_t N>
+double scaled(const std::string& text, const std::string& what, const std::pair<const char*, double> (&units)[N]) {
+  const auto [number, unit] = number_and_unit(text, what);
+  for (const auto& [name, scale] : units) {
+    if (unit == name) {
+      return number * scale;
+    }
+  }
+  throw UsageError(fmt::format("'{}' is no {}: the unit '{}' is unknown", text, what, unit));
+}
+
+}  // namespace
+
+Options::Options(std::string command, std::string summary, std::string example)
+    : command_(std::move(command)), summary_(std::move(summary)), example_(std::move(example)), described_("Options", 120) {
+  described_.add_options()("help,h", "show this text")("config", po::value<std::string>()->value_name("FILE"),
+                                                       "read options from an INI file; the command line wins");
+}
+
+bool Options::parse(const Arguments& arguments) {
+  try {
+    po::store(po::command_line_parser(arguments).options(described_).positional(positional_).run(), values_);
+    if (values_.contains("help")) {
+      std::cout << fmt::format("lockstep {}: {}\n\n", command_, summary_) << described_ << fmt::format("\nExample: {}\n", example_);
+      return false;
+    }
+    if (values_.contains("config")) {
+      const std::string file = values_["config"].as<std::string>();
+      std::ifstream in(file);
+      if (!in) {
+        throw UsageError(fmt::format("--config {}: {}", file, std::strerror(errno)));
+      }
+      po::store(po::parse_config_file(in, described_), values_);
+    }
+    po::notify(values_);
+  } catch (const po::error& error) {
+    throw UsageError(fmt::format("{}\n  See: lockstep {} --help", error.what(), command_));
+  }
+  return true;
+}
+
+std::string Options::ini() const {
+  std::string text = fmt::format("# lockstep {}: every option as it was resolved\n", command_);
+  for (const auto& [name, value] : values_) {
+    if (name == "config" || name == "help") {
+      continue;
+    }
+    const boost::any& any = value.value();
+    if (const auto* s = boost::any_cast<std::string>(&any)) {
+      text += fmt::format("{} = {}\n", name, *s);
+    } else if (const auto* d = boost::any_cast<double>(&any)) {
+      text += fmt::format("{} = {}\n", name, *d);
+    } else if (const auto* i = boost::any_cast<std::int64_t>(&any)) {
+      text += fmt::format("{} = {}\n", name, *i);
+    } else if (const auto* b = boost::any_cast<bool>(&any)) {
+      text += fmt::format("{} = {}\n", name, *b);
+    } else if (const auto* list = boost::any_cast<std::vector<std::string>>(&any)) {
+      for (const std::string& item : *list) {
+        text += fmt::format("{} = {}\n", name, item);
+      }
+    }
+  }
+  return text;
+}
+
+std::size_t parse_bytes(const std::string& text) {
+  constexpr double k = 1024;
+  constexpr std::pair<const char*, double> units[] = {{"", 1},   {"B", 1},     {"kB", 1e3},     {"MB", 1e6},        {"GB", 1e9},
+                                                      {"KiB", k}, {"MiB", k * k}, {"GiB", k * k * k}};
+  return static_cast<std::size_t>(scaled(text, "number of bytes, such as 64MiB", units));
+}
+
+double parse_seconds(const std::string& text) {
+  constexpr std::pair<const char*, double> units[] = {{"", 1}, {"s", 1}, {"m", 60}, {"h", 3600}};
+  return scaled(text, "time, such as 30s", units);
+}
+
+std::vector<std::string> split_names(const std::string& text) {
+  std::vector<std::string> names;
+  for (std::size_t begin = 0; begin <= text.size() && !text.empty();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    names.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return names;
+}
+
+std::vector<std::int64_t> parse_list(const std::string& text) {
+  std::vector<std::int64_t> numbers;
+  for (const std::string& item : split_names(text)) {
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(item.data(), item.data() + item.size(), number);
+    if (error != std::errc() || end != item.data() + item.size() || number < 1) {
+      throw UsageError(fmt::format("'{}' is no list of positive numbers, such as 256,128", text));
+    }
+    numbers.push_back(number);
+  }
+  return numbers;
+}
+
+void add_model_options(po::options_description& options) {
+  options.add_options()                                                                                                      //
+      ("model", po::value<std::string>()->default_value("mlp"), "mlp or cnn")                                                //
+      ("hidden", po::value<std::string>()->default_value("256,128"), "mlp: widths of the hidden layers")                     //
+      ("activation", po::value<std::string>()->default_value("relu"), "sigmoid, tanh, relu, elu, softplus, gelu or silu")    //
+      ("dropout", po::value<double>()->default_value(0), "drop each activation of the dense layers with this probability")   //
+      ("batch-norm", po::bool_switch(), "batch norm after each hidden layer, over the samples of one lane");
+}
+
+ModelOptions model_options(const po::variables_map& values, const Shape& sample, std::int64_t classes) {
+  ModelOptions options;
+  options.name = values["model"].as<std::string>();
+  options.sample = sample;
+  options.classes = classes;
+  options.hidden = parse_list(values["hidden"].as<std::string>());
+  options.activation = nn::activation_from(values["activation"].as<std::string>());
+  options.dropout = values["dropout"].as<double>();
+  options.batch_norm = values["batch-norm"].as<bool>();
+  return options;
+}
+
+std::filesystem::path training_part(const std::filesystem::path& data) {
+  return std::filesystem::is_directory(data / "train") ? data / "train" : data;
+}
+
+std::int64_t count_classes(const Dataset& dataset) {
+  if (!dataset.class_names().empty()) {
+    return static_cast<std::int64_t>(dataset.class_names().size());
+  }
+  std::int32_t greatest = 1;
+  const std::size_t field = dataset.field_index("labels");
+  for (std::size_t chunk = 0; chunk < dataset.chunks().size(); ++chunk) {
+    const std::vector<std::byte> bytes = dataset.read_field(chunk, field);
+    const std::span labels(reinterpret_cast<const std::int32_t*>(bytes.data()), bytes.size() / sizeof(std::int32_t));
+    greatest = std::max(greatest, *std::ranges::max_element(labels));
+  }
+  return greatest + 1;
+}
+
+int default_threads(const Communicator& communicator) {
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  const int here = sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : 1;
+  int workers = 0;
+  for (int w = 0; w < communicator.size(); ++w) {
+    workers += communicator.host(w) == communicator.host(communicator.rank()) ? 1 : 0;
+  }
+  return std::max(1, here / workers);
+}
+
+int with_workers(double deadline, const std::function<int(Communicator&)>& work) {
+  MpiOptions mpi;
+  mpi.deadline = std::chrono::duration<double>(deadline);
+  const std::unique_ptr<Communicator> communicator = connect_workers(mpi);
+  if (communicator->size() == 1) {
+    return work(*communicator);
+  }
+  const auto fail = [&](ExitCode code, const char* reason) {
+    if (communicator->rank() != 0) {
+      // A mistake that all workers see is told by rank 0 alone, which then ends the job.
+      std::this_thread::sleep_for(std::chrono::milliseconds(500));
+      std::cerr << fmt::format("lockstep: rank {} ({}): {}\n", communicator->rank(), communicator->host(communicator->rank()), reason);
+    } else {
+      std::cerr << fmt::format("lockstep: {}\n", reason);
+    }
+    std::cout.flush();
+    communicator->abort(code);
+  };
+  try {
+    return work(*communicator);
+  } catch (const Error& error) {
+    fail(error.code(), error.what());
+  } catch (const std::exception& error) {
+    fail(static_cast<ExitCode>(1), error.what());
+  }
+  return 1;
+}
+
+}  // namespace lockstep::cli

@@ -1,0 +1,143 @@
+#include <fmt/format.h>
+
+#include <iostream>
+
+#include "cli/commands.hpp"
+#include "cli/result.hpp"
+#include "train/trainer.hpp"
+
+namespace lockstep::cli {
+namespace {
+
+void add_options(po::options_description& options) {
+  options.add_options()                                                                                                           //
+      ("data", po::value<std::string>()->required()->value_name("DIR"), "the dataset: DIR/train, and DIR/test if there is one")   //
+      ("run", po::value<std::string>()->required()->value_name("DIR"), "the run folder; goes on from its last checkpoint");
+  add_model_options(options);
+  options.add_options()                                                                                                            //
+      ("batch", po::value<std::int64_t>()->default_value(128), "samples of a step, over all workers")                              //
+      ("lanes", po::value<std::int64_t>()->default_value(0), "lanes the batch is spread over; 0: by batch and model")              //
+      ("epochs", po::value<std::int64_t>()->default_value(10), "passes over the training samples")                                 //
+      ("steps", po::value<std::int64_t>()->default_value(0), "end after so many steps; 0: no limit")                               //
+      ("seed", po::value<std::int64_t>()->default_value(1), "of everything random")                                                //
+      ("limit", po::value<std::int64_t>()->default_value(0), "the first so many training samples; 0: all")                         //
+      ("lr", po::value<double>()->default_value(0.05), "learning rate")                                                            //
+      ("schedule", po::value<std::string>()->default_value("constant"), "of the learning rate: constant or cosine")                //
+      ("momentum", po::value<double>()->default_value(0.9), "of SGD")                                                              //
+      ("penalty", po::value<std::string>()->default_value("l2:0"), "l2:LAMBDA, on all weights but biases and norms")               //
+      ("order", po::value<std::string>()->default_value("auto"), "of the samples: auto, chunk, sample or sequential")              //
+      ("validation", po::value<std::string>()->value_name("DIR"), "evaluate this dataset after each epoch")                        //
+      ("validation-fraction", po::value<double>()->default_value(0), "or keep the last rows of the training part for it")          //
+      ("patience", po::value<std::int64_t>()->default_value(0), "stop after so many epochs without improvement and keep the best; 0: never")  //
+      ("min-delta", po::value<double>()->default_value(0), "what counts as improvement of the validation loss")                    //
+      ("reduce", po::value<std::string>()->default_value("exact"), "exact, or arrival: sums in rank order, whose bits depend on the workers")  //
+      ("threads", po::value<std::int64_t>()->default_value(0), "of this worker; 0: the cores of this host, shared by its workers")  //
+      ("checkpoint-every", po::value<std::int64_t>()->default_value(0), "steps; besides the end of each epoch")                    //
+      ("keep", po::value<std::int64_t>()->default_value(3), "so many of the newest checkpoints (and the best one)")                //
+      ("cache", po::value<std::string>()->default_value("1GiB"), "memory for samples as they are stored")                          //
+      ("deadline", po::value<double>()->default_value(60), "seconds after which a silent worker is given up")                      //
+      ("log-every", po::value<std::string>()->default_value("30s"), "a line of progress where there is no terminal")               //
+      ("accept-other-machine", po::bool_switch(), "go on from a checkpoint of another kind of machine")                            //
+      ("quiet", po::bool_switch(), "no progress");
+}
+
+std::uint64_t count(const po::variables_map& values, const char* name, std::int64_t least = 0) {
+  const auto number = values[name].as<std::int64_t>();
+  if (number < least) {
+    throw UsageError(fmt::format("--{} must be at least {}, not {}", name, least, number));
+  }
+  return static_cast<std::uint64_t>(number);
+}
+
+double parse_l2(const std::string& text) {
+  if (!text.starts_with("l2:")) {
+    throw UsageError(fmt::format("--penalty {}: give l2:LAMBDA, such as l2:1e-4", text));
+  }
+  char* end = nullptr;
+  const double lambda = std::strtod(text.c_str() + 3, &end);
+  if (end == text.c_str() + 3 || *end != '\0' || !(lambda >= 0)) {
+    throw UsageError(fmt::format("--penalty {}: '{}' is no weight of a penalty", text, text.substr(3)));
+  }
+  return lambda;
+}
+
+TrainSettings settings_from(const Options& options, const Communicator& communicator) {
+  const po::variables_map& values = options.values();
+  TrainSettings settings;
+  settings.batch = static_cast<std::int64_t>(count(values, "batch", 1));
+  settings.lanes = static_cast<int>(count(values, "lanes"));
+  settings.epochs = count(values, "epochs", 1);
+  settings.steps = count(values, "steps");
+  settings.seed = count(values, "seed");
+  settings.limit = static_cast<std::int64_t>(count(values, "limit"));
+  settings.validation_fraction = values["validation-fraction"].as<double>();
+  settings.rate = values["lr"].as<double>();
+  settings.schedule = schedule_from(values["schedule"].as<std::string>());
+  settings.sgd = {values["momentum"].as<double>(), parse_l2(values["penalty"].as<std::string>())};
+  settings.patience = count(values, "patience");
+  settings.min_delta = values["min-delta"].as<double>();
+  const std::string order = values["order"].as<std::string>();
+  settings.order = order == "auto" ? std::nullopt : std::optional(order_from(order));
+  const std::string reduce = values["reduce"].as<std::string>();
+  if (reduce != "exact" && reduce != "arrival") {
+    throw UsageError(fmt::format("--reduce {}: there are exact and arrival", reduce));
+  }
+  settings.reduce = reduce == "exact" ? ReduceMode::exact : ReduceMode::arrival;
+  settings.run = values["run"].as<std::string>();
+  settings.threads = static_cast<int>(count(values, "threads"));
+  settings.threads = settings.threads > 0 ? settings.threads : default_threads(communicator);
+  settings.checkpoint_every = count(values, "checkpoint-every");
+  settings.keep = static_cast<int>(count(values, "keep", 1));
+  settings.cache = parse_bytes(values["cache"].as<std::string>());
+  settings.log_every = parse_seconds(values["log-every"].as<std::string>());
+  settings.quiet = values["quiet"].as<bool>();
+  settings.accept_other_machine = values["accept-other-machine"].as<bool>();
+  settings.config = options.ini();
+  if (settings.patience > 0 && !values.contains("validation") && settings.validation_fraction <= 0) {
+    throw UsageError("--patience needs a validation set: give --validation DIR or --validation-fraction 0.1");
+  }
+  return settings;
+}
+
+int train_with(const Options& options, Communicator& communicator) {
+  const po::variables_map& values = options.values();
+  const TrainSettings settings = settings_from(options, communicator);
+  const std::filesystem::path data = values["data"].as<std::string>();
+  const Dataset training = Dataset::open(training_part(data));
+  const std::optional<Dataset> test =
+      std::filesystem::is_directory(data / "test") ? std::optional(Dataset::open(data / "test")) : std::nullopt;
+  const std::optional<Dataset> validation =
+      values.contains("validation") ? std::optional(Dataset::open(values["validation"].as<std::string>())) : std::nullopt;
+  const std::int64_t classes = count_classes(training);
+  check_labels(training, classes);
+  const Model model = build_model(model_options(values, training.field("features").sample, classes));
+  const TrainResult result = train(communicator, model, settings, training, validation, test);
+  if (communicator.rank() == 0) {
+    if (result.preempted) {
+      std::cout << fmt::format("stopped at step {} with a checkpoint, as asked; the same command goes on from there\n", result.step);
+    } else {
+      if (result.test) {
+        print_accuracy("test", *result.test);
+      }
+      std::cout << fmt::format("parameter hash  {}\nsamples/s       {:.0f}\nrun folder      {}\n", result.parameter_hash,
+                               result.samples_per_second, settings.run.string());
+    }
+    std::cout.flush();
+  }
+  return result.preempted ? static_cast<int>(ExitCode::preempted) : 0;
+}
+
+}  // namespace
+
+int run_train(const Arguments& arguments) {
+  Options options("train", "train a model, alone or under mpirun",
+                  "mpirun -n 2 --bind-to none lockstep train --data datasets/fashion-mnist --run runs/first --model cnn --epochs 3");
+  add_options(options.add());
+  if (!options.parse(arguments)) {
+    return 0;
+  }
+  return with_workers(options.values()["deadline"].as<double>(),
+                      [&](Communicator& communicator) { return train_with(options, communicator); });
+}
+
+}  // namespace lockstep::cli

@@ -1,0 +1,130 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <map>
+
+#include "lockstep/error.hpp"
+#include "train/checkpoint.hpp"
+#include "train/whole_file.hpp"
+
+namespace lockstep {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kPrefix = "step-";
+constexpr std::string_view kSuffix = ".h5";
+constexpr const char* kBest = "best.h5";
+
+fs::path file_of(const fs::path& folder, std::uint64_t step) {
+  return folder / fmt::format("{}{:09}{}", kPrefix, step, kSuffix);
+}
+
+std::optional<std::uint64_t> step_of(const fs::path& file) {
+  const std::string name = file.filename().string();
+  if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) {
+    return std::nullopt;
+  }
+  std::uint64_t step = 0;
+  const char* const end = name.data() + name.size() - kSuffix.size();
+  const auto [stopped, error] = std::from_chars(name.data() + kPrefix.size(), end, step);
+  return error == std::errc() && stopped == end ? std::optional(step) : std::nullopt;
+}
+
+/// Checkpoint files by step, newest first; none if there is no such folder.
+std::map<std::uint64_t, fs::path, std::greater<>> steps_in(const fs::path& folder) {
+  std::map<std::uint64_t, fs::path, std::greater<>> files;
+  std::error_code none;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, none)) {
+    if (const std::optional<std::uint64_t> step = step_of(entry.path())) {
+      files.emplace(*step, entry.path());
+    }
+  }
+  return files;
+}
+
+/// Leaves the newest `keep` up to `step`. Files of later steps are damaged ones that training was taken back from: were they kept, they
+/// would be tried again at every start. Temporary files are what a killed process left.
+void delete_old(const fs::path& folder, std::uint64_t step, std::size_t keep) {
+  std::size_t kept = 0;
+  std::error_code ignored;  // A file that cannot be deleted does no harm.
+  for (const auto& [number, file] : steps_in(folder)) {
+    if (number > step || ++kept > keep) {
+      fs::remove(file, ignored);
+    }
+  }
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored)) {
+    if (entry.path().extension() == ".tmp") {
+      fs::remove(entry.path(), ignored);
+    }
+  }
+}
+
+CheckpointStore::Written write_files(const fs::path& folder, const Checkpoint& checkpoint, bool best, std::size_t keep) {
+  const auto start = std::chrono::steady_clock::now();
+  const std::vector<std::byte> bytes = serialize(checkpoint);
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) {
+    throw CheckpointError(fmt::format("{} cannot be created: {}.", folder.string(), error.message()));
+  }
+  if (best) {
+    write_whole_file(folder / kBest, bytes);
+  }
+  write_whole_file(file_of(folder, checkpoint.step), bytes);
+  delete_old(folder, checkpoint.step, keep);
+  return {checkpoint.step, bytes.size(), std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()};
+}
+
+}  // namespace
+
+CheckpointStore::CheckpointStore(const fs::path& run_folder, int keep)
+    : folder_(run_folder / "checkpoints"), keep_(static_cast<std::size_t>(std::max(keep, 1))) {}
+
+void CheckpointStore::write(Checkpoint checkpoint, bool best) {
+  wait();
+  pending_ = std::async(std::launch::async, [folder = folder_, keep = keep_, checkpoint = std::move(checkpoint), best] {
+    return write_files(folder, checkpoint, best, keep);
+  });
+}
+
+void CheckpointStore::wait() {
+  if (pending_.valid()) {
+    written_ = pending_.get();
+  }
+}
+
+std::optional<CheckpointStore::Written> CheckpointStore::take_written() {
+  if (pending_.valid() && pending_.wait_for(std::chrono::seconds(0)) == std::future_status::ready) {
+    wait();
+  }
+  return std::exchange(written_, std::nullopt);
+}
+
+std::optional<Checkpoint> CheckpointStore::load_latest(const std::function<void(const std::string&)>& report) const {
+  const auto files = steps_in(folder_);
+  for (const auto& [step, file] : files) {
+    try {
+      return parse(read_whole_file(file), file.string());
+    } catch (const CheckpointError& error) {
+      report(fmt::format("{}; taking the one before.", error.what()));
+    }
+  }
+  if (!files.empty()) {
+    throw CheckpointError(fmt::format("none of the {} checkpoints in {} can be read.\n  Delete that folder to start from the beginning.",
+                                      files.size(), folder_.string()));
+  }
+  return std::nullopt;
+}
+
+std::optional<Checkpoint> CheckpointStore::load_best() const {
+  const fs::path file = folder_ / kBest;
+  if (!fs::exists(file)) {
+    return std::nullopt;
+  }
+  return parse(read_whole_file(file), file.string());
+}
+
+}  // namespace lockstep

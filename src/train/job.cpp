@@ -1,0 +1,198 @@
+#include "train/job.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <numeric>
+#include <set>
+
+#include "data/sha256.hpp"
+#include "plan/lane_price.hpp"
+#include "train/parameters.hpp"
+#include "train/safetensors.hpp"
+
+namespace lockstep {
+namespace {
+
+/// Everyone's texts of one length, in rank order.
+std::vector<std::string> gather_texts(Communicator& communicator, const std::string& mine, std::string_view what) {
+  std::vector<char> all(mine.size() * static_cast<std::size_t>(communicator.size()));
+  communicator.all_gather(std::as_bytes(std::span(mine)), std::as_writable_bytes(std::span(all)), {what});
+  std::vector<std::string> texts;
+  for (int w = 0; w < communicator.size(); ++w) {
+    texts.emplace_back(all.data() + static_cast<std::size_t>(w) * mine.size(), mine.size());
+  }
+  return texts;
+}
+
+std::vector<std::string> who_differs(const Communicator& communicator, const std::vector<std::string>& texts) {
+  std::vector<std::string> names;
+  for (int w = 1; w < communicator.size(); ++w) {
+    if (texts[static_cast<std::size_t>(w)] != texts[0]) {
+      names.push_back(fmt::format("rank {} ({})", w, communicator.host(w)));
+    }
+  }
+  return names;
+}
+
+/// One short hash a tensor, one after the other.
+std::string tensor_hashes(const std::vector<NamedTensor>& tensors) {
+  constexpr std::size_t kDigits = 16;
+  std::string all;
+  for (const NamedTensor& tensor : tensors) {
+    all += sha256_hex(std::as_bytes(std::span(tensor.values))).substr(0, kDigits);
+  }
+  return all;
+}
+
+}  // namespace
+
+JobShape agree_on_job(Communicator& communicator, const Model& model, const TrainSettings& settings) {
+  JobShape job;
+  job.lanes = settings.lanes > 0 ? settings.lanes : default_lanes(model, settings.batch);
+  job.threads = settings.threads;
+  job.reduce = settings.reduce;
+  job.threads_per_worker.resize(static_cast<std::size_t>(communicator.size()));
+  communicator.all_gather(std::as_bytes(std::span(&job.threads, 1)), std::as_writable_bytes(std::span(job.threads_per_worker)),
+                          {"the number of threads"});
+  if (job.lanes > settings.batch) {
+    throw UsageError(fmt::format("--lanes {} is more than --batch {}: some lanes would never have a sample.", job.lanes, settings.batch));
+  }
+  if (communicator.size() > job.lanes) {
+    throw UsageError(fmt::format(
+        "{} workers are more than the {} lanes of this run, and a lane is the least that a worker can do.\n"
+        "  Start at most {} workers, or give --lanes {} (another experiment: other bits).",
+        communicator.size(), job.lanes, job.lanes, communicator.size()));
+  }
+  return job;
+}
+
+void check_fields(const Model& model, std::span<const Field> fields) {
+  for (const Node& node : model.program("train").nodes()) {
+    if (node.op != &leaf::input()) {
+      continue;
+    }
+    const std::string& name = node.attrs.text("name");
+    const auto field = std::ranges::find(fields, name, &Field::name);
+    if (field == fields.end()) {
+      throw DataError(fmt::format("the model reads '{}', which the dataset does not have", name));
+    }
+    std::vector<std::int64_t> wanted = node.attrs.list("shape");
+    wanted.erase(wanted.begin());
+    if (field->sample != Shape(wanted) || field->dtype != node.outputs[0].dtype) {
+      throw DataError(fmt::format("the model reads '{}' as {} {}, but the dataset has {} {}", name, name_of(node.outputs[0].dtype),
+                                  Shape(wanted).str(), name_of(field->dtype), field->sample.str()));
+    }
+  }
+}
+
+std::string agree_on_fingerprint(Communicator& communicator, const std::string& mine) {
+  const std::vector<std::string> different = who_differs(communicator, gather_texts(communicator, mine, "comparing machines"));
+  if (!different.empty()) {
+    throw UsageError(
+        fmt::format("{}: a lane's step gives other bits there than on rank 0 ({}), so the model could not be the same.\n"
+                    "  Use nodes with the same kind of processor and the same libraries.",
+                    fmt::join(different, ", "), communicator.host(0)));
+  }
+  return mine;
+}
+
+void check_same_run(const Checkpoint& checkpoint, const Model& model, const nlohmann::ordered_json& experiment,
+                    const std::string& dataset_checksum, const FlatLayout& layout) {
+  std::vector<std::pair<std::string, Shape>> wanted;
+  for (const FlatTensor& tensor : layout.tensors) {
+    wanted.emplace_back(tensor.name, tensor.shape);
+  }
+  if (const auto difference = first_difference(checkpoint.parameters, wanted)) {
+    throw CheckpointError(fmt::format("the checkpoint in this run folder is of another model: {}\n  Give another --run.", *difference));
+  }
+  if (checkpoint.model != model.json()) {
+    throw CheckpointError("the checkpoint in this run folder is of another model (same parameters, other ops).\n  Give another --run.");
+  }
+  for (const auto& [key, value] : experiment.items()) {
+    const auto stored = checkpoint.settings.find(key);
+    if (stored == checkpoint.settings.end() || *stored != value) {
+      throw CheckpointError(fmt::format(
+          "the checkpoint in this run folder was made with {} {}, and now {} is asked for: that is another experiment.\n"
+          "  Give the same options, or another --run.",
+          key, stored == checkpoint.settings.end() ? "unknown" : stored->dump(), value.dump()));
+    }
+  }
+  if (checkpoint.dataset_checksum != dataset_checksum) {
+    throw CheckpointError("the dataset is not the one that this run folder's checkpoint was made with.\n  Give that one, or another --run.");
+  }
+}
+
+void check_same_machine(const std::string& stored, const std::string& mine, bool accept_other_machine) {
+  if (stored != mine && !accept_other_machine) {
+    throw CheckpointError(
+        "this machine's processor or libraries give other bits than those that made the checkpoint.\n"
+        "  Go on where it was made, or with --accept-other-machine (the model will differ in its last bits).");
+  }
+}
+
+void share_bytes(Communicator& communicator, std::vector<std::byte>& bytes) {
+  std::uint64_t size = bytes.size();
+  communicator.broadcast(std::as_writable_bytes(std::span(&size, 1)), 0, {"the checkpoint"});
+  bytes.resize(size);
+  if (size > 0) {
+    communicator.broadcast(bytes, 0, {"the checkpoint"});
+  }
+}
+
+std::string agree_on_parameters(Communicator& communicator, const FlatLayout& layout, std::span<const float> flat) {
+  const std::vector<NamedTensor> tensors = to_tensors(layout, flat);
+  const std::string mine = parameter_hash(tensors);
+  const std::vector<std::string> different = who_differs(communicator, gather_texts(communicator, mine, "comparing parameters"));
+  if (different.empty()) {
+    return mine;
+  }
+  const std::vector<std::string> each = gather_texts(communicator, tensor_hashes(tensors), "comparing tensors");
+  const std::size_t digits = each[0].size() / tensors.size();
+  for (std::size_t t = 0; t < tensors.size(); ++t) {
+    for (const std::string& theirs : each) {
+      if (theirs.compare(t * digits, digits, each[0], t * digits, digits) != 0) {
+        throw Error(ExitCode::worker_lost, fmt::format("the workers' copies have drifted apart: {} differs on {} from rank 0 ({}).\n"
+                                                       "  That is a fault of a machine (memory, processor) or of Lockstep; the last "
+                                                       "checkpoint is from before.",
+                                                       tensors[t].name, fmt::join(different, ", "), communicator.host(0)));
+      }
+    }
+  }
+  return mine;
+}
+
+std::string describe_job(const Communicator& communicator, const Model& model, const JobShape& job, std::int64_t batch,
+                         const FlatLayout& layout) {
+  std::set<std::string> hosts;
+  for (int w = 0; w < communicator.size(); ++w) {
+    hosts.insert(communicator.host(w));
+  }
+  const int threads = std::accumulate(job.threads_per_worker.begin(), job.threads_per_worker.end(), 0);
+  std::string text = fmt::format(
+      "{} parameters in {} buckets; {} worker{} ({} thread{}) on {}; batch {} in {} lane{} of {:.4g} samples, "
+      "price of lanes {:.2f} (estimated)",
+      model.parameter_count(), layout.buckets.size(), communicator.size(), communicator.size() == 1 ? "" : "s", threads,
+      threads == 1 ? "" : "s", hosts.size() <= 4 ? fmt::format("{}", fmt::join(hosts, ", ")) : fmt::format("{} hosts", hosts.size()), batch,
+      job.lanes, job.lanes == 1 ? "" : "s", static_cast<double>(batch) / job.lanes, estimated_price(lane_cost(model), batch, job.lanes));
+  if (model.least_lane() > 1) {
+    text += fmt::format("\nbatch norm sees one lane: {:.4g} samples, not {}", static_cast<double>(batch) / job.lanes, batch);
+  }
+  if (threads > job.lanes) {
+    text += fmt::format("\nwarning: {} threads are more than {} lanes; {} of them have nothing to do", threads, job.lanes,
+                        threads - job.lanes);
+  }
+  return text;
+}
+
+std::string describe_epoch(const EpochRow& row, std::uint64_t epochs) {
+  std::string text = fmt::format("epoch {}/{}  train loss {:.4f}", row.epoch, epochs, row.train_loss);
+  if (row.validation_loss) {
+    text += fmt::format("  validation loss {:.4f}, accuracy {:.4f}", *row.validation_loss, *row.validation_accuracy);
+  }
+  return text + fmt::format("  {:.0f} samples/s  {:.1f} s  data wait {:.1f} %", row.samples_per_second, row.seconds,
+                            100 * row.data_wait_share);
+}
+
+}  // namespace lockstep

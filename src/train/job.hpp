@@ -1,0 +1,45 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "train/checkpoint.hpp"
+#include "train/run_folder.hpp"
+#include "train/step_engine.hpp"
+#include "train/trainer.hpp"
+
+/// What the workers of a job agree on before and between the steps. Every function here that takes a communicator must be called by
+/// every worker.
+namespace lockstep {
+
+/// Lanes by default or as asked, and every worker's threads.
+[[nodiscard]] JobShape agree_on_job(Communicator& communicator, const Model& model, const TrainSettings& settings);
+
+/// Throws DataError naming the input that the dataset lacks or whose type differs.
+void check_fields(const Model& model, std::span<const Field> fields);
+
+/// Returns the fingerprint if all workers have the same. Throws UsageError naming the workers that differ from rank 0.
+std::string agree_on_fingerprint(Communicator& communicator, const std::string& mine);
+
+/// Throws CheckpointError naming what differs between the checkpoint's experiment and this one.
+void check_same_run(const Checkpoint& checkpoint, const Model& model, const nlohmann::ordered_json& experiment,
+                    const std::string& dataset_checksum, const FlatLayout& layout);
+
+/// Throws CheckpointError when the checkpoint was made where one lane's step gives other bits, unless that is accepted.
+void check_same_machine(const std::string& stored, const std::string& mine, bool accept_other_machine);
+
+/// Rank 0's bytes to everyone.
+void share_bytes(Communicator& communicator, std::vector<std::byte>& bytes);
+
+/// The parameter hash, if every worker's copy has the same. Throws Error naming the first tensor that differs and the workers.
+[[nodiscard]] std::string agree_on_parameters(Communicator& communicator, const FlatLayout& layout, std::span<const float> flat);
+
+/// What the user should know before the first step: workers, lanes, samples a lane, the price of lanes, warnings.
+[[nodiscard]] std::string describe_job(const Communicator& communicator, const Model& model, const JobShape& job, std::int64_t batch,
+                                       const FlatLayout& layout);
+/// "epoch 3/10  train 0.2950  validation 0.3301 (88.40 %)  1234 samples/s  data wait 0.1 %"
+[[nodiscard]] std::string describe_epoch(const EpochRow& row, std::uint64_t epochs);
+
+}  // namespace lockstep

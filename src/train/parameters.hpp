@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "plan/flat_layout.hpp"
+#include "train/named_tensor.hpp"
+
+namespace lockstep {
+
+/// Starting values: keyed by (seed, tensor name), so they depend neither on the order of tensors nor on who asks. Counter i of a
+/// tensor gives elements 2i and 2i + 1 (normal: Box and Muller 1958, in double).
+void initialise(const FlatLayout& layout, std::uint64_t seed, std::span<float> flat);
+
+/// The tensors of a flat array in name order; `prefix` goes before every name. Of trained tensors only, if asked.
+[[nodiscard]] std::vector<NamedTensor> to_tensors(const FlatLayout& layout, std::span<const float> flat, const std::string& prefix = "",
+                                                  bool trained_only = false);
+
+/// The reverse; a tensor that `tensors` lacks stays as it is. Requires shapes that agree.
+void from_tensors(const FlatLayout& layout, std::span<const NamedTensor> tensors, std::span<float> flat, const std::string& prefix = "");
+
+}  // namespace lockstep

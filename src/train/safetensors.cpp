@@ -1,0 +1,212 @@
+#include "train/safetensors.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "data/sha256.hpp"
+#include "lockstep/error.hpp"
+#include "train/whole_file.hpp"
+
+namespace lockstep {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "stored tensors are little-endian");
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::string_view kMetadata = "__metadata__";
+constexpr std::uint64_t kLongestHeader = 100'000'000;  // the limit of the format's own library
+
+std::vector<const NamedTensor*> by_name(std::span<const NamedTensor> tensors) {
+  std::vector<const NamedTensor*> sorted;
+  for (const NamedTensor& tensor : tensors) {
+    sorted.push_back(&tensor);
+  }
+  std::ranges::sort(sorted, {}, &NamedTensor::name);
+  return sorted;
+}
+
+std::string header_of(const std::vector<const NamedTensor*>& sorted, const std::map<std::string, std::string>& metadata) {
+  Json header = Json::object();
+  if (!metadata.empty()) {
+    header[kMetadata] = metadata;
+  }
+  std::size_t offset = 0;
+  for (const NamedTensor* tensor : sorted) {
+    if (tensor->name == kMetadata || header.contains(tensor->name)) {
+      throw UsageError(fmt::format("a safetensors file cannot hold two tensors named '{}', nor one named {}", tensor->name, kMetadata));
+    }
+    if (tensor->shape.elements() != std::ssize(tensor->values)) {
+      throw UsageError(fmt::format("the tensor '{}' {} has {} values", tensor->name, tensor->shape.str(), tensor->values.size()));
+    }
+    const std::size_t end = offset + 4 * tensor->values.size();
+    header[tensor->name] = {{"dtype", "F32"}, {"shape", tensor->shape.dims()}, {"data_offsets", {offset, end}}};
+    offset = end;
+  }
+  std::string text = header.dump();
+  text.resize((text.size() + 7) / 8 * 8, ' ');
+  return text;
+}
+
+/// Reads one file; every refusal names it.
+class Reader {
+ public:
+  explicit Reader(const std::filesystem::path& path) : path_(path), bytes_(read_whole_file(path)) {}
+
+  Safetensors read() {
+    const Json header = parse_header();
+    Safetensors result;
+    std::vector<Range> ranges;
+    for (const auto& [name, entry] : header.items()) {
+      if (name == kMetadata) {
+        read_metadata(entry, result);
+      } else {
+        NamedTensor& tensor = result.tensors.emplace_back();
+        tensor.name = name;
+        ranges.push_back(read_tensor(entry, tensor));
+      }
+    }
+    check_ranges(std::move(ranges));
+    std::ranges::sort(result.tensors, {}, &NamedTensor::name);
+    return result;
+  }
+
+ private:
+  struct Range {
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+  };
+
+  [[noreturn]] void refuse(const std::string& why) const {
+    throw CheckpointError(fmt::format("{} is not a safetensors file that can be read: {}.", path_.string(), why));
+  }
+
+  Json parse_header() {
+    std::uint64_t length = 0;
+    if (bytes_.size() < sizeof length) {
+      refuse(fmt::format("it has only {} bytes", bytes_.size()));
+    }
+    std::memcpy(&length, bytes_.data(), sizeof length);
+    if (length > kLongestHeader || length > bytes_.size() - sizeof length) {
+      refuse(fmt::format("its header should be {} bytes long, but the file has {} bytes", length, bytes_.size()));
+    }
+    data_ = std::span<const std::byte>(bytes_).subspan(sizeof length + length);
+    const char* text = reinterpret_cast<const char*>(bytes_.data()) + sizeof length;
+    Json header = Json::parse(text, text + length, nullptr, false);
+    if (length == 0 || text[0] != '{' || !header.is_object()) {
+      refuse("its header is not a JSON object");
+    }
+    return header;
+  }
+
+  void read_metadata(const Json& entry, Safetensors& result) const {
+    if (!entry.is_object()) {
+      refuse("its metadata are not a JSON object");
+    }
+    for (const auto& [key, text] : entry.items()) {
+      if (!text.is_string()) {
+        refuse(fmt::format("its metadata '{}' is not a text", key));
+      }
+      result.metadata[key] = text.get<std::string>();
+    }
+  }
+
+  /// A JSON array of whole numbers from 0, each below 2^63.
+  std::vector<std::int64_t> whole_numbers(const Json& entry, const char* key, const std::string& tensor) const {
+    std::vector<std::int64_t> numbers;
+    const auto found = entry.is_object() ? entry.find(key) : entry.end();
+    if (found == entry.end() || !found->is_array()) {
+      refuse(fmt::format("the tensor '{}' has no list '{}'", tensor, key));
+    }
+    for (const Json& item : *found) {
+      if (!item.is_number_unsigned() || item.get<std::uint64_t>() > INT64_MAX) {
+        refuse(fmt::format("the tensor '{}' has {} in its '{}'", tensor, item.dump(), key));
+      }
+      numbers.push_back(item.get<std::int64_t>());
+    }
+    return numbers;
+  }
+
+  Range read_tensor(const Json& entry, NamedTensor& tensor) const {
+    const std::vector<std::int64_t> dims = whole_numbers(entry, "shape", tensor.name);
+    const std::vector<std::int64_t> offsets = whole_numbers(entry, "data_offsets", tensor.name);
+    if (const auto dtype = entry.find("dtype"); dtype == entry.end() || *dtype != "F32") {
+      refuse(fmt::format("the tensor '{}' is not F32", tensor.name));
+    }
+    if (offsets.size() != 2 || offsets[0] > offsets[1] || static_cast<std::uint64_t>(offsets[1]) > data_.size()) {
+      refuse(fmt::format("the data_offsets of '{}' do not lie in the {} bytes of data", tensor.name, data_.size()));
+    }
+    std::int64_t bytes = 4;
+    for (const std::int64_t dim : dims) {
+      if (__builtin_mul_overflow(bytes, dim, &bytes)) {
+        refuse(fmt::format("the shape of '{}' is too large", tensor.name));
+      }
+    }
+    if (bytes != offsets[1] - offsets[0]) {
+      refuse(fmt::format("the tensor '{}' {} takes {} bytes, but its data_offsets are {} apart", tensor.name, Shape(dims).str(), bytes,
+                         offsets[1] - offsets[0]));
+    }
+    tensor.shape = Shape(dims);
+    tensor.values.resize(static_cast<std::size_t>(bytes / 4));
+    if (bytes > 0) {
+      std::memcpy(tensor.values.data(), data_.data() + offsets[0], static_cast<std::size_t>(bytes));
+    }
+    return {static_cast<std::uint64_t>(offsets[0]), static_cast<std::uint64_t>(offsets[1])};
+  }
+
+  /// The tensors must cover the data without gap or overlap (which also finds a name that comes twice).
+  void check_ranges(std::vector<Range> ranges) const {
+    std::ranges::sort(ranges, {}, [](const Range& range) { return std::pair(range.begin, range.end); });
+    std::uint64_t covered = 0;
+    for (const Range& range : ranges) {
+      if (range.begin != covered) {
+        refuse(fmt::format("its tensors leave a gap or overlap at byte {} of the data", std::min(covered, range.begin)));
+      }
+      covered = range.end;
+    }
+    if (covered != data_.size()) {
+      refuse(fmt::format("its tensors take {} bytes, but it holds {} bytes of data", covered, data_.size()));
+    }
+  }
+
+  std::filesystem::path path_;
+  std::vector<std::byte> bytes_;
+  std::span<const std::byte> data_;
+};
+
+}  // namespace
+
+void write_safetensors(const std::filesystem::path& path, std::span<const NamedTensor> tensors,
+                       const std::map<std::string, std::string>& metadata) {
+  const std::vector<const NamedTensor*> sorted = by_name(tensors);
+  const std::string header = header_of(sorted, metadata);
+  const std::uint64_t length = header.size();
+  std::vector<std::byte> bytes;
+  const auto append = [&](std::span<const std::byte> more) { bytes.insert(bytes.end(), more.begin(), more.end()); };
+  append(std::as_bytes(std::span(&length, 1)));
+  append(std::as_bytes(std::span(header)));
+  for (const NamedTensor* tensor : sorted) {
+    append(std::as_bytes(std::span(tensor->values)));
+  }
+  write_whole_file(path, bytes);
+}
+
+Safetensors read_safetensors(const std::filesystem::path& path) {
+  return Reader(path).read();
+}
+
+std::string parameter_hash(std::span<const NamedTensor> tensors) {
+  Sha256 hash;
+  for (const NamedTensor* tensor : by_name(tensors)) {
+    hash.update(std::as_bytes(std::span(tensor->values)));
+  }
+  return hash.finish_hex();
+}
+
+}  // namespace lockstep

@@ -1,0 +1,357 @@
+#include "train/trainer.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <iostream>
+
+#include "plan/lane_price.hpp"
+#include "train/job.hpp"
+#include "train/parameters.hpp"
+#include "train/safetensors.hpp"
+
+namespace lockstep {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+/// USR1 asks for a checkpoint and an early end. A signal can reach the program only through a global.
+volatile std::sig_atomic_t asked_to_stop = 0;
+void on_stop_signal(int) { asked_to_stop = 1; }
+
+/// One run, from start or checkpoint to the end. A worker's view; all that steers it is the same on every worker.
+class Trainer {
+ public:
+  Trainer(Communicator& communicator, const Model& model, const TrainSettings& settings, const Dataset& train,
+          const std::optional<Dataset>& validation, const std::optional<Dataset>& test)
+      : communicator_(communicator),
+        model_(model),
+        settings_(settings),
+        train_(train),
+        validation_(validation),
+        test_(test),
+        split_(split_rows(train.rows(), settings.limit, validation ? 0.0 : settings.validation_fraction)),
+        job_(agree_on_job(communicator, model, settings)),
+        table_(split_.train.rows, settings.batch, job_.lanes, static_cast<int>(model.least_lane())),
+        cache_(std::make_shared<ChunkCache>(train, settings.cache)),
+        engine_(communicator, model, job_, table_.max_lane_samples(), settings.sgd),
+        store_(settings.run, settings.keep),
+        stopping_(settings.patience, settings.min_delta),
+        lane_samples_(static_cast<std::size_t>(job_.lanes)) {}
+
+  TrainResult run() {
+    std::signal(SIGUSR1, on_stop_signal);
+    if (leads()) {
+      folder_.emplace(settings_.run);
+      progress_.emplace(std::cout, progress_settings());
+    }
+    start();
+    const bool preempted = train_epochs();
+    return finish(preempted);
+  }
+
+ private:
+  [[nodiscard]] bool leads() const { return communicator_.rank() == 0; }
+  [[nodiscard]] bool validates() const { return validation_.has_value() || split_.validation.rows > 0; }
+  [[nodiscard]] OrderKind order() const { return settings_.order.value_or(default_order(train_.bytes())); }
+  [[nodiscard]] std::uint64_t steps_per_epoch() const { return static_cast<std::uint64_t>(table_.steps()); }
+  [[nodiscard]] std::uint64_t total_steps() const {
+    const std::uint64_t all = settings_.epochs * steps_per_epoch();
+    return settings_.steps > 0 ? std::min(settings_.steps, all) : all;
+  }
+
+  ProgressSettings progress_settings() const {
+    ProgressSettings progress = ProgressSettings::for_stdout();
+    progress.quiet = settings_.quiet;
+    progress.line_every = settings_.log_every;
+    return progress;
+  }
+  void say(const std::string& text) {
+    if (leads()) {
+      progress_->say(text);
+    }
+  }
+
+  void start() {
+    const BatchReader shape_only(cache_, table_, reader_options(0, 0));
+    fields_ = shape_only.fields();
+    check_fields(model_, fields_);
+    fingerprint_ = agree_on_fingerprint(communicator_, engine_.fingerprint(fields_));
+    say(describe_job(communicator_, model_, job_, settings_.batch, engine_.layout()));
+    const std::optional<Checkpoint> checkpoint = load();
+    if (checkpoint) {
+      restore(*checkpoint);
+    } else {
+      initialise(engine_.layout(), settings_.seed, engine_.parameters());
+    }
+    if (leads()) {
+      folder_->write_config(settings_.config);
+      folder_->restore_history(history_);
+    }
+  }
+
+  /// Rank 0 reads, the others receive: a checkpoint need not lie on a shared file system.
+  std::optional<Checkpoint> load() {
+    std::vector<std::byte> bytes;
+    if (leads()) {
+      const auto latest = store_.load_latest([](const std::string& damage) { std::cerr << "lockstep train: " << damage << std::endl; });
+      bytes = latest ? serialize(*latest) : bytes;
+    }
+    share_bytes(communicator_, bytes);
+    return bytes.empty() ? std::nullopt : std::optional(parse(bytes, "the last checkpoint"));
+  }
+
+  void restore(const Checkpoint& checkpoint) {
+    check_same_run(checkpoint, model_, experiment(), train_.checksum(), engine_.layout());
+    check_same_machine(checkpoint.fingerprint, fingerprint_, settings_.accept_other_machine);
+    from_tensors(engine_.layout(), checkpoint.parameters, engine_.parameters());
+    std::vector<float> momentum(engine_.parameters().size());
+    from_tensors(engine_.layout(), checkpoint.optimizer, momentum, "momentum/");
+    engine_.set_momentum(momentum);
+    epoch_ = checkpoint.epoch;
+    step_in_epoch_ = checkpoint.step_in_epoch;
+    step_ = checkpoint.step;
+    stopping_.restore(checkpoint.progress.at("early_stopping"));
+    epoch_loss_ = checkpoint.progress.at("epoch_loss").get<double>();
+    epoch_samples_ = checkpoint.progress.at("epoch_samples").get<std::int64_t>();
+    for (const auto& row : checkpoint.progress.at("history")) {
+      history_.push_back(EpochRow::from_json(row));
+    }
+    say(fmt::format("goes on from step {} (epoch {}, step {})", step_, epoch_ + 1, step_in_epoch_));
+  }
+
+  [[nodiscard]] nlohmann::ordered_json experiment() const {
+    nlohmann::ordered_json json{{"batch", settings_.batch},
+                                {"lanes", job_.lanes},
+                                {"seed", settings_.seed},
+                                {"limit", settings_.limit},
+                                {"validation-fraction", settings_.validation_fraction},
+                                {"lr", settings_.rate},
+                                {"schedule", name_of(settings_.schedule)},
+                                {"momentum", settings_.sgd.momentum},
+                                {"penalty l2", settings_.sgd.l2},
+                                {"patience", settings_.patience},
+                                {"min-delta", settings_.min_delta},
+                                {"order", name_of(order())},
+                                {"reduce", settings_.reduce == ReduceMode::exact ? "exact" : "arrival"}};
+    if (settings_.schedule != Schedule::constant) {
+      json["epochs"] = settings_.epochs;
+      json["steps"] = settings_.steps;
+    }
+    return json;
+  }
+
+  void checkpoint(bool best) {
+    const std::vector<float> momentum = engine_.gather_momentum();
+    if (leads()) {
+      Checkpoint checkpoint;
+      checkpoint.model = model_.json();
+      checkpoint.parameters = to_tensors(engine_.layout(), engine_.parameters());
+      checkpoint.optimizer = to_tensors(engine_.layout(), momentum, "momentum/", true);
+      checkpoint.epoch = epoch_;
+      checkpoint.step_in_epoch = step_in_epoch_;
+      checkpoint.step = step_;
+      nlohmann::ordered_json history = nlohmann::ordered_json::array();
+      for (const EpochRow& row : history_) {
+        history.push_back(row.to_json());
+      }
+      checkpoint.progress = {{"epoch_loss", epoch_loss_},
+                             {"epoch_samples", epoch_samples_},
+                             {"early_stopping", stopping_.to_json()},
+                             {"history", std::move(history)}};
+      checkpoint.settings = experiment();
+      checkpoint.fingerprint = fingerprint_;
+      checkpoint.dataset_checksum = train_.checksum();
+      store_.write(std::move(checkpoint), best);
+    }
+  }
+
+  [[nodiscard]] ReaderOptions reader_options(std::uint64_t epoch, std::uint64_t step) const {
+    ReaderOptions options;
+    options.rows = split_.train;
+    options.order = order();
+    options.seed = settings_.seed;
+    options.lane_begin = engine_.lanes().begin;
+    options.lane_end = engine_.lanes().end;
+    options.epoch = epoch;
+    options.step = static_cast<std::int64_t>(step);
+    options.end_epoch = std::max(settings_.epochs, epoch + 1);
+    return options;
+  }
+
+  /// True when it ended early because some worker was asked to.
+  bool train_epochs() {
+    if (step_ >= total_steps() || stopping_.should_stop()) {
+      return false;
+    }
+    BatchReader reader(cache_, table_, reader_options(epoch_, step_in_epoch_));
+    while (step_ < total_steps() && !stopping_.should_stop()) {
+      const bool stop = train_one_step(reader);
+      const bool epoch_ends = step_in_epoch_ == steps_per_epoch();
+      bool best = false;
+      if (epoch_ends) {
+        best = end_epoch();
+      }
+      const bool due = settings_.checkpoint_every > 0 && step_ % settings_.checkpoint_every == 0;
+      if (epoch_ends || due || stop || step_ == total_steps()) {
+        checkpoint(best);
+      }
+      if (stop && step_ < total_steps()) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  bool train_one_step(BatchReader& reader) {
+    const auto start = Clock::now();
+    const double waited = reader.wait_seconds();
+    const StepBatch& batch = reader.next();
+    for (int v = 0; v < job_.lanes; ++v) {
+      lane_samples_[static_cast<std::size_t>(v)] = static_cast<int>(table_.lane_samples(batch.step, v));
+    }
+    const double rate = learning_rate(settings_.schedule, settings_.rate, step_, settings_.epochs * steps_per_epoch());
+    const StepContext context{settings_.seed, epoch_, step_, 0};
+    const StepSums sums = engine_.train(batch, reader.fields(), lane_samples_, context, rate, asked_to_stop != 0);
+    reader.release();
+    ++step_;
+    ++step_in_epoch_;
+    epoch_loss_ += sums.loss;
+    epoch_samples_ += sums.samples;
+    epoch_seconds_ += seconds_since(start);
+    epoch_wait_ += reader.wait_seconds() - waited;
+    timed_samples_ += sums.samples;
+    if (leads()) {
+      progress_->update({epoch_ + 1, settings_.epochs, step_in_epoch_, steps_per_epoch(), total_steps() - step_,
+                         sums.loss / static_cast<double>(sums.samples), static_cast<double>(timed_samples_) / epoch_seconds_});
+    }
+    return sums.asked_to_stop;
+  }
+
+  /// Evaluates, compares the workers' copies and writes the epoch's row; true if this is the best epoch so far.
+  bool end_epoch() {
+    const std::string hash = agree_on_parameters(communicator_, engine_.layout(), engine_.parameters());
+    EpochRow row;
+    row.epoch = epoch_ + 1;
+    row.step = step_;
+    row.train_loss = epoch_loss_ / static_cast<double>(epoch_samples_);
+    row.learning_rate = learning_rate(settings_.schedule, settings_.rate, step_ - 1, settings_.epochs * steps_per_epoch());
+    row.parameter_hash = hash;
+    row.samples_per_second = static_cast<double>(timed_samples_) / epoch_seconds_;
+    row.seconds = epoch_seconds_;
+    row.data_wait_share = epoch_wait_ / epoch_seconds_;
+    bool best = false;
+    if (validates()) {
+      const Dataset& data = validation_ ? *validation_ : train_;
+      const RowRange rows = validation_ ? RowRange{0, data.rows()} : split_.validation;
+      const StepSums sums = evaluate_dataset(engine_, data, rows, settings_.batch, job_.lanes, settings_.cache);
+      row.validation_loss = sums.loss / static_cast<double>(sums.samples);
+      row.validation_accuracy = sums.correct / static_cast<double>(sums.samples);
+      best = stopping_.update(*row.validation_loss);
+    }
+    run_seconds_ += epoch_seconds_;
+    run_samples_ += timed_samples_;
+    history_.push_back(row);
+    ++epoch_;
+    step_in_epoch_ = 0;
+    epoch_loss_ = epoch_seconds_ = epoch_wait_ = 0;
+    epoch_samples_ = timed_samples_ = 0;
+    if (leads()) {
+      folder_->append(row);
+      say(describe_epoch(row, settings_.epochs));
+    }
+    return best;
+  }
+
+  TrainResult finish(bool preempted) {
+    TrainResult result;
+    result.preempted = preempted;
+    if (!preempted && validates() && settings_.patience > 0) {
+      restore_best();
+    }
+    result.step = step_;
+    result.parameter_hash = agree_on_parameters(communicator_, engine_.layout(), engine_.parameters());
+    const double seconds = run_seconds_ + epoch_seconds_;
+    result.samples_per_second = seconds > 0 ? static_cast<double>(run_samples_ + timed_samples_) / seconds : 0;
+    if (!preempted) {
+      if (leads()) {
+        write_safetensors(folder_->model(), to_tensors(engine_.layout(), engine_.parameters()));
+      }
+      if (test_) {
+        result.test = evaluate_dataset(engine_, *test_, {0, test_->rows()}, settings_.batch, job_.lanes, settings_.cache);
+      }
+    }
+    store_.wait();
+    communicator_.barrier({"the last checkpoint", static_cast<std::int64_t>(step_)});
+    return result;
+  }
+
+  void restore_best() {
+    std::vector<std::byte> bytes;
+    if (leads()) {
+      store_.wait();
+      const auto best = store_.load_best();
+      bytes = best ? serialize(*best) : bytes;
+    }
+    share_bytes(communicator_, bytes);
+    if (!bytes.empty()) {
+      const Checkpoint best = parse(bytes, "checkpoints/best.h5");
+      from_tensors(engine_.layout(), best.parameters, engine_.parameters());
+      say(fmt::format("the best epoch's parameters are kept (epoch {}, validation loss {:.4f})", best.epoch, stopping_.best()));
+    }
+  }
+
+  Communicator& communicator_;
+  const Model& model_;
+  const TrainSettings& settings_;
+  const Dataset& train_;
+  const std::optional<Dataset>& validation_;
+  const std::optional<Dataset>& test_;
+  Split split_;
+  JobShape job_;
+  StepTable table_;
+  std::shared_ptr<ChunkCache> cache_;
+  StepEngine engine_;
+  CheckpointStore store_;
+  EarlyStopping stopping_;
+  std::optional<RunFolder> folder_;
+  std::optional<Progress> progress_;
+  std::vector<Field> fields_;
+  std::string fingerprint_;
+  std::vector<int> lane_samples_;
+
+  std::uint64_t epoch_ = 0, step_in_epoch_ = 0, step_ = 0;
+  double epoch_loss_ = 0;
+  std::int64_t epoch_samples_ = 0;
+  std::vector<EpochRow> history_;
+  double epoch_seconds_ = 0, epoch_wait_ = 0, run_seconds_ = 0;  ///< in this process
+  std::int64_t timed_samples_ = 0, run_samples_ = 0;
+};
+
+}  // namespace
+
+TrainResult train(Communicator& communicator, const Model& model, const TrainSettings& settings, const Dataset& train,
+                  const std::optional<Dataset>& validation, const std::optional<Dataset>& test) {
+  return Trainer(communicator, model, settings, train, validation, test).run();
+}
+
+StepSums evaluate_dataset(StepEngine& engine, const Dataset& dataset, RowRange rows, std::int64_t batch, int lanes, std::size_t cache) {
+  const StepTable table(rows.rows, batch, lanes);
+  ReaderOptions options;
+  options.rows = rows;
+  options.lane_begin = engine.lanes().begin;
+  options.lane_end = engine.lanes().end;
+  options.end_epoch = 1;
+  BatchReader reader(std::make_shared<ChunkCache>(dataset, cache), table, options);
+  std::vector<double> per_lane(2 * static_cast<std::size_t>(engine.lanes().size()));
+  for (std::int64_t s = 0; s < table.steps(); ++s) {
+    engine.evaluate(reader.next(), reader.fields(), {}, per_lane);
+    reader.release();
+  }
+  return engine.sum_evaluation(per_lane, rows.rows);
+}
+
+}  // namespace lockstep

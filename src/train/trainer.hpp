@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "comm/communicator.hpp"
+#include "data/dataset.hpp"
+#include "data/order.hpp"
+#include "train/checkpoint.hpp"
+#include "train/early_stopping.hpp"
+#include "train/progress.hpp"
+#include "train/run_folder.hpp"
+#include "train/schedule.hpp"
+#include "train/step_engine.hpp"
+
+namespace lockstep {
+
+/// Everything that decides a run, after options, config file and defaults. All but the last group belongs to the experiment: change it
+/// and the model is another one.
+struct TrainSettings {
+  std::int64_t batch = 128;
+  int lanes = 0;  ///< 0: by batch and graph
+  std::uint64_t epochs = 10;
+  std::uint64_t steps = 0;  ///< end after so many steps; 0: no limit
+  std::uint64_t seed = 1;
+  std::int64_t limit = 0;  ///< the first so many training samples; 0: all
+  double validation_fraction = 0;
+  double rate = 0.05;
+  Schedule schedule = Schedule::constant;
+  Sgd sgd;
+  std::uint64_t patience = 0;
+  double min_delta = 0;
+  std::optional<OrderKind> order;  ///< none: by the dataset's size
+  ReduceMode reduce = ReduceMode::exact;
+
+  std::filesystem::path run;
+  int threads = 1;
+  std::uint64_t checkpoint_every = 0;  ///< steps; 0: at the end of each epoch only
+  int keep = 3;
+  std::size_t cache = std::size_t{1} << 30;
+  double log_every = 30;
+  bool quiet = false;
+  bool accept_other_machine = false;
+  std::string config;  ///< text for config.ini
+};
+
+/// What a run comes to; the same on every worker but for the times.
+struct TrainResult {
+  bool preempted = false;
+  std::uint64_t step = 0;
+  std::string parameter_hash;
+  double samples_per_second = 0;
+  std::optional<StepSums> test;
+};
+
+/// Trains `model` on the rows of `train`, evaluating on `validation` (or on a fraction of the rows) after each epoch and on `test` once at
+/// the end, in a run folder; goes on from the folder's last good checkpoint. Every worker calls it with the same arguments (threads may
+/// differ). Throws UsageError, DataError, CheckpointError, WorkerLost, Diverged.
+TrainResult train(Communicator& communicator, const Model& model, const TrainSettings& settings, const Dataset& train,
+                  const std::optional<Dataset>& validation, const std::optional<Dataset>& test);
+
+/// Sums over all rows of a dataset with the engine's parameters, in its lanes. Every worker must call it.
+[[nodiscard]] StepSums evaluate_dataset(StepEngine& engine, const Dataset& dataset, RowRange rows, std::int64_t batch, int lanes,
+                                        std::size_t cache);
+
+}  // namespace lockstep

@@ -1,0 +1,172 @@
+#include "train/whole_file.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <system_error>
+
+#include "lockstep/error.hpp"
+
+namespace lockstep {
+namespace {
+
+[[noreturn]] void fail(const std::filesystem::path& path, std::string_view what, int error) {
+  const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
+  throw CheckpointError(
+      fmt::format("{} cannot be {}: {}.{}", path.string(), what, std::generic_category().message(error),
+                  full ? "\n  Make room there and start the same command again: it goes on from the last checkpoint." : ""));
+}
+
+class File {
+ public:
+  File(const std::filesystem::path& path, int flags, std::string_view what) : id_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) {
+    if (id_ < 0) {
+      fail(path, what, errno);
+    }
+  }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  ~File() {
+    if (id_ >= 0) {
+      ::close(id_);
+    }
+  }
+  operator int() const { return id_; }
+  /// Closes now; some file systems report a failed write only here.
+  int close() {
+    const int id = id_;
+    id_ = -1;
+    return ::close(id);
+  }
+
+ private:
+  int id_;
+};
+
+/// Removes a file unless told to keep it.
+struct Removal {
+  const std::filesystem::path& path;
+  bool armed = true;
+  ~Removal() {
+    if (armed) {
+      ::unlink(path.c_str());
+    }
+  }
+};
+
+/// Writes all bytes; 0 or the error.
+int write_all(int file, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(file, bytes.data(), bytes.size());
+    if (written < 0 && errno != EINTR) {
+      return errno;
+    }
+    bytes = bytes.subspan(static_cast<std::size_t>(std::max<ssize_t>(written, 0)));
+  }
+  return 0;
+}
+
+/// Reads until `bytes` is full or the file ends; the number of bytes read, or −1.
+ssize_t read_at(int file, std::span<std::byte> bytes, std::size_t offset) {
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t got = ::pread(file, bytes.data() + done, bytes.size() - done, static_cast<off_t>(offset + done));
+    if (got < 0 && errno != EINTR) {
+      return -1;
+    }
+    if (got == 0) {
+      break;
+    }
+    done += static_cast<std::size_t>(std::max<ssize_t>(got, 0));
+  }
+  return static_cast<ssize_t>(done);
+}
+
+/// Throws unless the file holds exactly these bytes, asked from the disk rather than from memory where the system allows that.
+void compare(int file, std::span<const std::byte> bytes, const std::filesystem::path& path) {
+  ::posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
+  std::vector<std::byte> piece(std::size_t{1} << 20);
+  for (std::size_t at = 0; at <= bytes.size(); at += piece.size()) {
+    const std::span<const std::byte> wanted = bytes.subspan(at, std::min(piece.size(), bytes.size() - at));
+    const ssize_t got = read_at(file, piece, at);
+    if (got < 0) {
+      fail(path, "read back", errno);
+    }
+    if (static_cast<std::size_t>(got) != wanted.size() || !std::ranges::equal(wanted, std::span(piece).first(wanted.size()))) {
+      throw CheckpointError(fmt::format("{} does not hold what was written to it; the disk may be failing.", path.string()));
+    }
+  }
+}
+
+void sync_folder(const std::filesystem::path& file) {
+  const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
+  const File handle(folder, O_RDONLY | O_DIRECTORY, "opened");
+  // Some file systems cannot sync a folder and need not.
+  if (::fsync(handle) != 0 && errno != EINVAL && errno != ENOTSUP) {
+    fail(folder, "synced", errno);
+  }
+}
+
+}  // namespace
+
+std::vector<std::byte> read_whole_file(const std::filesystem::path& path) {
+  const File file(path, O_RDONLY, "read");
+  struct stat about {};
+  if (::fstat(file, &about) != 0) {
+    fail(path, "read", errno);
+  }
+  if (!S_ISREG(about.st_mode)) {
+    throw CheckpointError(fmt::format("{} cannot be read: it is not a regular file.", path.string()));
+  }
+  std::vector<std::byte> bytes(static_cast<std::size_t>(about.st_size));
+  const ssize_t got = read_at(file, bytes, 0);
+  if (got < 0) {
+    fail(path, "read", errno);
+  }
+  bytes.resize(static_cast<std::size_t>(got));
+  return bytes;
+}
+
+void write_whole_file(const std::filesystem::path& path, std::span<const std::byte> bytes) {
+  const std::filesystem::path temporary = path.string() + ".tmp";
+  File file(temporary, O_RDWR | O_CREAT | O_TRUNC, "written");
+  Removal removal{temporary};
+  if (const int error = write_all(file, bytes); error != 0) {
+    fail(path, "written", error);
+  }
+  if (::fsync(file) != 0) {
+    fail(path, "written", errno);
+  }
+  compare(file, bytes, path);
+  if (file.close() != 0 || ::rename(temporary.c_str(), path.c_str()) != 0) {
+    fail(path, "written", errno);
+  }
+  removal.armed = false;
+  sync_folder(path);
+}
+
+void write_whole_file(const std::filesystem::path& path, std::string_view text) {
+  write_whole_file(path, std::as_bytes(std::span(text)));
+}
+
+void append_to_file(const std::filesystem::path& path, std::string_view text) {
+  File file(path, O_WRONLY | O_CREAT | O_APPEND, "written");
+  const off_t before = ::lseek(file, 0, SEEK_END);
+  if (const int error = write_all(file, std::as_bytes(std::span(text))); error != 0) {
+    if (::ftruncate(file, before) != 0) {
+      fail(path, "cut back", errno);
+    }
+    fail(path, "written", error);
+  }
+  if (file.close() != 0) {
+    fail(path, "written", errno);
+  }
+}
+
+}  // namespace lockstep

@@ -1,0 +1,160 @@
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <numbers>
+#include <random>
+#include <vector>
+
+#include "lockstep/error.hpp"
+#include "train/atoms.hpp"
+#include "train/early_stopping.hpp"
+#include "train/schedule.hpp"
+
+namespace lockstep {
+namespace {
+
+/// The definition of the tree.
+double plain_tree(std::span<const double> v) {
+  if (v.size() < 2) {
+    return v.empty() ? 0 : v[0];
+  }
+  const std::size_t left = std::bit_floor(v.size() - 1);
+  return plain_tree(v.first(left)) + plain_tree(v.subspan(left));
+}
+
+/// Values of very different sizes, so that another order of adding gives other bits.
+std::vector<double> uneven_doubles(std::size_t n) {
+  std::mt19937 random(static_cast<unsigned>(n));
+  std::vector<double> values(n);
+  for (double& value : values) {
+    value = std::ldexp(static_cast<double>(random()) - 2e9, static_cast<int>(random() % 40));
+  }
+  return values;
+}
+
+std::vector<float> uneven_floats(std::size_t n) {
+  std::vector<float> values;
+  for (const double value : uneven_doubles(n)) {
+    values.push_back(static_cast<float>(value * 1e-9));
+  }
+  return values;
+}
+
+TEST(Atoms, TreeEqualsThePlainRecursion) {
+  for (const std::size_t n : {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 31, 33, 100, 1000, 1024, 1025}) {
+    const std::vector<double> values = uneven_doubles(n);
+    EXPECT_EQ(atom_tree_sum(values), plain_tree(values)) << n;
+  }
+}
+
+TEST(Atoms, TreeIsNotTheSumFromLeftToRight) {
+  const std::vector<double> values{1, 1e16, -1e16, 1};
+  EXPECT_EQ(atom_tree_sum(values), (1 + 1e16) + (-1e16 + 1));
+  EXPECT_NE(atom_tree_sum(values), ((1 + 1e16) + -1e16) + 1);
+}
+
+TEST(Atoms, AnyCuttingIntoWorkersGivesTheSameSum) {
+  const std::vector<float> tensor = uneven_floats(10 * kAtomSize + 77);
+  const double whole = sum_of_squares(tensor);
+  for (const std::size_t workers : {1, 2, 3, 7, 11}) {
+    std::vector<double> per_atom(atom_count(tensor.size()));
+    for (std::size_t worker = workers; worker-- > 0;) {  // in any order of workers
+      for (std::size_t a = per_atom.size() * worker / workers; a < per_atom.size() * (worker + 1) / workers; ++a) {
+        per_atom[a] = atom_sum_of_squares(std::span(tensor).subspan(a * kAtomSize, std::min(kAtomSize, tensor.size() - a * kAtomSize)));
+      }
+    }
+    EXPECT_EQ(atom_tree_sum(per_atom), whole) << workers;
+  }
+}
+
+TEST(Atoms, SumOfSquaresIsRight) {
+  for (const std::size_t n : {0, 1, 3, 7, 8, 9, 1023, 1024, 1025, 5000}) {
+    const std::vector<float> tensor = uneven_floats(n);
+    long double expected = 0;
+    for (const float x : tensor) {
+      expected += static_cast<long double>(x) * x;
+    }
+    EXPECT_NEAR(sum_of_squares(tensor), static_cast<double>(expected), 1e-14 * static_cast<double>(expected)) << n;
+  }
+}
+
+TEST(Atoms, CountsTheShortLastAtom) {
+  EXPECT_EQ(atom_count(0), 0U);
+  EXPECT_EQ(atom_count(1), 1U);
+  EXPECT_EQ(atom_count(1024), 1U);
+  EXPECT_EQ(atom_count(1025), 2U);
+}
+
+TEST(EarlyStopping, StopsAfterPatienceEpochsWithoutImprovement) {
+  EarlyStopping stopping(2, 0.1);
+  EXPECT_TRUE(stopping.update(1.0));
+  EXPECT_FALSE(stopping.update(0.95)) << "not better by min_delta";
+  EXPECT_FALSE(stopping.should_stop());
+  EXPECT_TRUE(stopping.update(0.8));
+  EXPECT_FALSE(stopping.update(0.8));
+  EXPECT_FALSE(stopping.should_stop());
+  EXPECT_FALSE(stopping.update(std::nan("")));
+  EXPECT_TRUE(stopping.should_stop());
+  EXPECT_EQ(stopping.best(), 0.8);
+}
+
+TEST(EarlyStopping, PatienceZeroNeverStopsButTracksTheBest) {
+  EarlyStopping stopping(0, 0);
+  EXPECT_TRUE(stopping.update(1));
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_FALSE(stopping.update(2));
+  }
+  EXPECT_FALSE(stopping.should_stop());
+  EXPECT_EQ(stopping.best(), 1);
+}
+
+TEST(EarlyStopping, NanIsNeverTheBest) {
+  EarlyStopping stopping(3, 0);
+  EXPECT_FALSE(stopping.update(std::nan("")));
+  EXPECT_FALSE(stopping.update(HUGE_VAL));
+  EXPECT_TRUE(stopping.update(5));
+}
+
+TEST(EarlyStopping, GoesOnFromItsJson) {
+  for (const int epochs : {0, 1, 3}) {
+    EarlyStopping before(5, 0.01);
+    for (int i = 0; i < epochs; ++i) {
+      before.update(0.1 + 0.2);
+    }
+    EarlyStopping after(5, 0.01);
+    after.restore(nlohmann::ordered_json::parse(before.to_json().dump()));
+    EXPECT_EQ(after.best(), before.best());
+    EXPECT_EQ(after.epochs_without_improvement(), before.epochs_without_improvement());
+  }
+  EarlyStopping stopping(5, 0);
+  EXPECT_THROW(stopping.restore({{"best", "x"}, {"epochs_without_improvement", 1}}), CheckpointError);
+  EXPECT_THROW(stopping.restore({}), CheckpointError);
+}
+
+TEST(EarlyStopping, RefusesANegativeMinDelta) {
+  EXPECT_THROW(EarlyStopping(1, -0.1), UsageError);
+  EXPECT_THROW(EarlyStopping(1, std::nan("")), UsageError);
+}
+
+TEST(Schedule, ConstantAndCosine) {
+  EXPECT_EQ(learning_rate(Schedule::constant, 0.05, 7, 10), 0.05);
+  EXPECT_EQ(learning_rate(Schedule::cosine, 0.05, 0, 10), 0.05);
+  EXPECT_EQ(learning_rate(Schedule::cosine, 0.05, 10, 10), 0);
+  EXPECT_EQ(learning_rate(Schedule::cosine, 0.05, 11, 10), 0);
+  EXPECT_EQ(learning_rate(Schedule::cosine, 0.05, 0, 0), 0);
+  for (std::uint64_t step = 0; step < 1000; ++step) {
+    const double expected = 0.05 * (1 + std::cos(std::numbers::pi * static_cast<double>(step) / 1000)) / 2;
+    EXPECT_NEAR(learning_rate(Schedule::cosine, 0.05, step, 1000), expected, 4 * 0.05 * std::numeric_limits<double>::epsilon()) << step;
+  }
+}
+
+TEST(Schedule, NamesGoBothWays) {
+  EXPECT_EQ(schedule_from(name_of(Schedule::constant)), Schedule::constant);
+  EXPECT_EQ(schedule_from(name_of(Schedule::cosine)), Schedule::cosine);
+  EXPECT_THROW(static_cast<void>(schedule_from("linear")), UsageError);
+}
+
+}  // namespace
+}  // namespace lockstep
