@@ -66,10 +66,11 @@ Value gather(Value x, Value indexes, std::int64_t axis = 0);
 Value embedding(Value indexes, Value table);
 
 // ---- products and convolutions ----
-/// a [..., m, k] · b [..., k, n] (+ bias [n]) → [..., m, n]; the last two axes of an operand are swapped first where asked. Leading axes must agree,
-/// or b may have rank 2 and then serves all of them.
+/// a [..., m, k] · b [..., k, n] (+ bias [n]) → [..., m, n]; the last two axes of an operand are swapped first where asked. Leading axes
+/// must agree, or b may have rank 2 and then serves all of them.
 Value matmul(Value a, Value b, bool transpose_a = false, bool transpose_b = false, Value bias = {});
-/// x [N, C, H, W] ∗ weight [O, C, kh, kw] (+ bias [O]) → [N, O, H', W'], H' = (H + 2·padding − kh) / stride + 1: cross-correlation, as everywhere.
+/// x [N, C, H, W] ∗ weight [O, C, kh, kw] (+ bias [O]) → [N, O, H', W'], H' = (H + 2·padding − kh) / stride + 1: cross-correlation, as
+/// everywhere.
 Value conv2d(Value x, Value weight, Value bias = {}, std::int64_t stride = 1, std::int64_t padding = 0);
 /// x [N, C, H, W] → [N, C, H', W'], each window's greatest (the first of equals); padding counts as −∞.
 Value max_pool(Value x, std::int64_t window, std::int64_t stride, std::int64_t padding = 0);
@@ -80,8 +81,8 @@ Value average_pool(Value x, std::int64_t window, std::int64_t stride, std::int64
 struct BatchNorm {
   Value y, mean, variance;
 };
-/// x [N, C, ...] normalised over all axes but C with the statistics of these N samples: y = (x − mean) / sqrt(variance + eps) · gain + bias.
-/// mean and variance [C] (biased variance). Ioffe and Szegedy 2015, arXiv 1502.03167.
+/// x [N, C, ...] normalised over all axes but C with the statistics of these N samples: y = (x − mean) / sqrt(variance + eps) · gain +
+/// bias. mean and variance [C] (biased variance). Ioffe and Szegedy 2015, arXiv 1502.03167.
 BatchNorm batch_norm(Value x, Value gain, Value bias, double eps = 1e-5);
 /// Layer normalisation over the last axis: y = (x − mean) / sqrt(var + eps) · gain + bias. x [..., C], gain [C], bias [C].
 /// Ba, Kiros, Hinton 2016, arXiv 1607.06450.

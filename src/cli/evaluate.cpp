@@ -57,8 +57,8 @@ int evaluate_with(const po::variables_map& values, Communicator& communicator) {
 int run_evaluate(const Arguments& arguments) {
   Options options("evaluate", "loss and accuracy of a trained model, from its checkpoint alone",
                   "lockstep evaluate --run runs/first --data datasets/fashion-mnist");
-  options.add().add_options()                                                                                            //
-      ("run", po::value<std::string>()->required()->value_name("DIR"), "the run folder")                                 //
+  options.add().add_options()                                                                                               //
+      ("run", po::value<std::string>()->required()->value_name("DIR"), "the run folder")                                    //
       ("data", po::value<std::string>()->required()->value_name("DIR"), "the dataset: DIR/test if there is one, else DIR")  //
       ("threads", po::value<std::int64_t>()->default_value(0), "of this worker; 0: the cores of this host, shared by its workers");
   if (!options.parse(arguments)) {

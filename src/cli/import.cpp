@@ -8,17 +8,17 @@
 namespace lockstep::cli {
 
 int run_import(const Arguments& arguments) {
-  Options options("import", "make a dataset of HDF5 shards from other files. FORMAT: idx (MNIST and its kin, plain or .gz)",
+  Options options("import", "make a dataset of HDF5 shards from other files. FORMAT: idx (MNIST and its kin, plain, .gz or .xz)",
                   "lockstep import idx --images train-images-idx3-ubyte.gz --labels train-labels-idx1-ubyte.gz --out data/mnist");
-  options.add().add_options()                                                                                    //
-      ("format", po::value<std::string>()->required(), "idx")                                                    //
-      ("images", po::value<std::string>()->required()->value_name("FILE"), "training images")                    //
-      ("labels", po::value<std::string>()->required()->value_name("FILE"), "training labels")                    //
-      ("test-images", po::value<std::string>()->value_name("FILE"), "test images")                               //
-      ("test-labels", po::value<std::string>()->value_name("FILE"), "test labels")                               //
-      ("out", po::value<std::string>()->required()->value_name("DIR"), "the dataset: DIR/train and DIR/test")    //
+  options.add().add_options()                                                                                                  //
+      ("format", po::value<std::string>()->required(), "idx")                                                                  //
+      ("images", po::value<std::string>()->required()->value_name("FILE"), "training images")                                  //
+      ("labels", po::value<std::string>()->required()->value_name("FILE"), "training labels")                                  //
+      ("test-images", po::value<std::string>()->value_name("FILE"), "test images")                                             //
+      ("test-labels", po::value<std::string>()->value_name("FILE"), "test labels")                                             //
+      ("out", po::value<std::string>()->required()->value_name("DIR"), "the dataset: DIR/train and DIR/test")                  //
       ("classes", po::value<std::string>()->default_value(""), "names of the classes, separated by commas, or fashion-mnist")  //
-      ("limit", po::value<std::int64_t>()->default_value(0), "the first so many training rows only")             //
+      ("limit", po::value<std::int64_t>()->default_value(0), "the first so many training rows only")                           //
       ("test-limit", po::value<std::int64_t>()->default_value(0), "the first so many test rows only");
   options.positional("format", 1);
   if (!options.parse(arguments)) {

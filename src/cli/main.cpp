@@ -25,7 +25,8 @@ constexpr std::array kCommands{
 };
 
 int usage(std::ostream& out, int code) {
-  out << "lockstep: trains neural networks on many machines, bit for bit the same on any number of them\n\nUsage: lockstep COMMAND [OPTIONS]\n\n";
+  out << "lockstep: trains neural networks on many machines, bit for bit the same on any number of them\n\nUsage: lockstep COMMAND "
+         "[OPTIONS]\n\n";
   for (const Command& command : kCommands) {
     out << fmt::format("  {:10} {}\n", command.name, command.summary);
   }

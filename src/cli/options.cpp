@@ -91,8 +91,8 @@ std::string Options::ini() const {
 
 std::size_t parse_bytes(const std::string& text) {
   constexpr double k = 1024;
-  constexpr std::pair<const char*, double> units[] = {{"", 1},   {"B", 1},     {"kB", 1e3},     {"MB", 1e6},        {"GB", 1e9},
-                                                      {"KiB", k}, {"MiB", k * k}, {"GiB", k * k * k}};
+  constexpr std::pair<const char*, double> units[] = {{"", 1},     {"B", 1},   {"kB", 1e3},    {"MB", 1e6},
+                                                      {"GB", 1e9}, {"KiB", k}, {"MiB", k * k}, {"GiB", k * k * k}};
   return static_cast<std::size_t>(scaled(text, "number of bytes, such as 64MiB", units));
 }
 
@@ -125,11 +125,11 @@ std::vector<std::int64_t> parse_list(const std::string& text) {
 }
 
 void add_model_options(po::options_description& options) {
-  options.add_options()                                                                                                      //
-      ("model", po::value<std::string>()->default_value("mlp"), "mlp or cnn")                                                //
-      ("hidden", po::value<std::string>()->default_value("256,128"), "mlp: widths of the hidden layers")                     //
-      ("activation", po::value<std::string>()->default_value("relu"), "sigmoid, tanh, relu, elu, softplus, gelu or silu")    //
-      ("dropout", po::value<double>()->default_value(0), "drop each activation of the dense layers with this probability")   //
+  options.add_options()                                                                                                     //
+      ("model", po::value<std::string>()->default_value("mlp"), "mlp or cnn")                                               //
+      ("hidden", po::value<std::string>()->default_value("256,128"), "mlp: widths of the hidden layers")                    //
+      ("activation", po::value<std::string>()->default_value("relu"), "sigmoid, tanh, relu, elu, softplus, gelu or silu")   //
+      ("dropout", po::value<double>()->default_value(0), "drop each activation of the dense layers with this probability")  //
       ("batch-norm", po::bool_switch(), "batch norm after each hidden layer, over the samples of one lane");
 }
 

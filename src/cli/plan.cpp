@@ -32,7 +32,10 @@ void print_plan(const Model& model, std::int64_t batch, int lanes, bool list) {
     for (const FlatRange& range : flat.buckets[b]) {
       ranges += fmt::format(" {}..{}", range.begin, range.end - 1);
     }
-    std::cout << fmt::format("bucket {:8} {}\n", b + 1, flat.buckets[b].size() > 4 ? fmt::format(" {} ranges, {}..{}", flat.buckets[b].size(), flat.buckets[b].front().begin, flat.buckets[b].back().end - 1) : ranges);
+    std::cout << fmt::format("bucket {:8} {}\n", b + 1,
+                             flat.buckets[b].size() > 4 ? fmt::format(" {} ranges, {}..{}", flat.buckets[b].size(),
+                                                                      flat.buckets[b].front().begin, flat.buckets[b].back().end - 1)
+                                                        : ranges);
   }
   std::cout << fmt::format("lanes           {} of {:.4g} samples (default: {})\n", lanes,
                            static_cast<double>(batch) / static_cast<double>(lanes), default_lanes(model, batch));
@@ -47,13 +50,14 @@ void print_plan(const Model& model, std::int64_t batch, int lanes, bool list) {
 }  // namespace
 
 int run_plan(const Arguments& arguments) {
-  Options options("plan", "show what a step of a model does and costs", "lockstep plan --model mlp --hidden 1024,1024 --batch 128 --lanes 8");
+  Options options("plan", "show what a step of a model does and costs",
+                  "lockstep plan --model mlp --hidden 1024,1024 --batch 128 --lanes 8");
   add_model_options(options.add());
-  options.add().add_options()                                                                                     //
-      ("sample", po::value<std::string>()->default_value("1,28,28"), "shape of one sample")                       //
-      ("classes", po::value<std::int64_t>()->default_value(10), "classes")                                        //
-      ("batch", po::value<std::int64_t>()->default_value(128), "samples of a step, over all workers")             //
-      ("lanes", po::value<std::int64_t>()->default_value(0), "lanes; 0: the default for this batch and model")    //
+  options.add().add_options()                                                                                   //
+      ("sample", po::value<std::string>()->default_value("1,28,28"), "shape of one sample")                     //
+      ("classes", po::value<std::int64_t>()->default_value(10), "classes")                                      //
+      ("batch", po::value<std::int64_t>()->default_value(128), "samples of a step, over all workers")           //
+      ("lanes", po::value<std::int64_t>()->default_value(0), "lanes; 0: the default for this batch and model")  //
       ("list", po::bool_switch(), "every kernel call");
   if (!options.parse(arguments)) {
     return 0;

@@ -10,34 +10,36 @@ namespace lockstep::cli {
 namespace {
 
 void add_options(po::options_description& options) {
-  options.add_options()                                                                                                           //
-      ("data", po::value<std::string>()->required()->value_name("DIR"), "the dataset: DIR/train, and DIR/test if there is one")   //
+  options.add_options()                                                                                                          //
+      ("data", po::value<std::string>()->required()->value_name("DIR"), "the dataset: DIR/train, and DIR/test if there is one")  //
       ("run", po::value<std::string>()->required()->value_name("DIR"), "the run folder; goes on from its last checkpoint");
   add_model_options(options);
-  options.add_options()                                                                                                            //
-      ("batch", po::value<std::int64_t>()->default_value(128), "samples of a step, over all workers")                              //
-      ("lanes", po::value<std::int64_t>()->default_value(0), "lanes the batch is spread over; 0: by batch and model")              //
-      ("epochs", po::value<std::int64_t>()->default_value(10), "passes over the training samples")                                 //
-      ("steps", po::value<std::int64_t>()->default_value(0), "end after so many steps; 0: no limit")                               //
-      ("seed", po::value<std::int64_t>()->default_value(1), "of everything random")                                                //
-      ("limit", po::value<std::int64_t>()->default_value(0), "the first so many training samples; 0: all")                         //
-      ("lr", po::value<double>()->default_value(0.05), "learning rate")                                                            //
-      ("schedule", po::value<std::string>()->default_value("constant"), "of the learning rate: constant or cosine")                //
-      ("momentum", po::value<double>()->default_value(0.9), "of SGD")                                                              //
-      ("penalty", po::value<std::string>()->default_value("l2:0"), "l2:LAMBDA, on all weights but biases and norms")               //
-      ("order", po::value<std::string>()->default_value("auto"), "of the samples: auto, chunk, sample or sequential")              //
-      ("validation", po::value<std::string>()->value_name("DIR"), "evaluate this dataset after each epoch")                        //
-      ("validation-fraction", po::value<double>()->default_value(0), "or keep the last rows of the training part for it")          //
-      ("patience", po::value<std::int64_t>()->default_value(0), "stop after so many epochs without improvement and keep the best; 0: never")  //
-      ("min-delta", po::value<double>()->default_value(0), "what counts as improvement of the validation loss")                    //
-      ("reduce", po::value<std::string>()->default_value("exact"), "exact, or arrival: sums in rank order, whose bits depend on the workers")  //
+  options.add_options()                                                                                                    //
+      ("batch", po::value<std::int64_t>()->default_value(128), "samples of a step, over all workers")                      //
+      ("lanes", po::value<std::int64_t>()->default_value(0), "lanes the batch is spread over; 0: by batch and model")      //
+      ("epochs", po::value<std::int64_t>()->default_value(10), "passes over the training samples")                         //
+      ("steps", po::value<std::int64_t>()->default_value(0), "end after so many steps; 0: no limit")                       //
+      ("seed", po::value<std::int64_t>()->default_value(1), "of everything random")                                        //
+      ("limit", po::value<std::int64_t>()->default_value(0), "the first so many training samples; 0: all")                 //
+      ("lr", po::value<double>()->default_value(0.05), "learning rate")                                                    //
+      ("schedule", po::value<std::string>()->default_value("constant"), "of the learning rate: constant or cosine")        //
+      ("momentum", po::value<double>()->default_value(0.9), "of SGD")                                                      //
+      ("penalty", po::value<std::string>()->default_value("l2:0"), "l2:LAMBDA, on all weights but biases and norms")       //
+      ("order", po::value<std::string>()->default_value("auto"), "of the samples: auto, chunk, sample or sequential")      //
+      ("validation", po::value<std::string>()->value_name("DIR"), "evaluate this dataset after each epoch")                //
+      ("validation-fraction", po::value<double>()->default_value(0), "or keep the last rows of the training part for it")  //
+      ("patience", po::value<std::int64_t>()->default_value(0),
+       "stop after so many epochs without improvement and keep the best; 0: never")                              //
+      ("min-delta", po::value<double>()->default_value(0), "what counts as improvement of the validation loss")  //
+      ("reduce", po::value<std::string>()->default_value("exact"),
+       "exact, or arrival: sums in rank order, whose bits depend on the workers")                                                   //
       ("threads", po::value<std::int64_t>()->default_value(0), "of this worker; 0: the cores of this host, shared by its workers")  //
-      ("checkpoint-every", po::value<std::int64_t>()->default_value(0), "steps; besides the end of each epoch")                    //
-      ("keep", po::value<std::int64_t>()->default_value(3), "so many of the newest checkpoints (and the best one)")                //
-      ("cache", po::value<std::string>()->default_value("1GiB"), "memory for samples as they are stored")                          //
-      ("deadline", po::value<double>()->default_value(60), "seconds after which a silent worker is given up")                      //
-      ("log-every", po::value<std::string>()->default_value("30s"), "a line of progress where there is no terminal")               //
-      ("accept-other-machine", po::bool_switch(), "go on from a checkpoint of another kind of machine")                            //
+      ("checkpoint-every", po::value<std::int64_t>()->default_value(0), "steps; besides the end of each epoch")                     //
+      ("keep", po::value<std::int64_t>()->default_value(3), "so many of the newest checkpoints (and the best one)")                 //
+      ("cache", po::value<std::string>()->default_value("1GiB"), "memory for samples as they are stored")                           //
+      ("deadline", po::value<double>()->default_value(60), "seconds after which a silent worker is given up")                       //
+      ("log-every", po::value<std::string>()->default_value("30s"), "a line of progress where there is no terminal")                //
+      ("accept-other-machine", po::bool_switch(), "go on from a checkpoint of another kind of machine")                             //
       ("quiet", po::bool_switch(), "no progress");
 }
 

@@ -11,14 +11,10 @@ namespace {
 
 constexpr std::array kStages = {OrderedExchange::Stage::arrived, OrderedExchange::Stage::sent, OrderedExchange::Stage::published};
 
-std::size_t index(OrderedExchange::Stage stage) {
-  return static_cast<std::size_t>(stage);
-}
+std::size_t index(OrderedExchange::Stage stage) { return static_cast<std::size_t>(stage); }
 
 /// Sums are sent with even tags, results with odd ones.
-int tag(int bucket, OrderedExchange::Stage stage) {
-  return 2 * bucket + (stage == OrderedExchange::Stage::published ? 1 : 0);
-}
+int tag(int bucket, OrderedExchange::Stage stage) { return 2 * bucket + (stage == OrderedExchange::Stage::published ? 1 : 0); }
 
 /// Borders of `pieces` runs of atoms: each at the atom nearest to its fair place.
 std::vector<std::size_t> cut_evenly(std::span<const Atom> atoms, int pieces) {

@@ -14,9 +14,7 @@ namespace lockstep {
 
 namespace {
 
-int split(LaneRange node) {
-  return node.begin + static_cast<int>(std::bit_floor(static_cast<unsigned>(node.size() - 1)));
-}
+int split(LaneRange node) { return node.begin + static_cast<int>(std::bit_floor(static_cast<unsigned>(node.size() - 1))); }
 
 /// Visits the tree below `node` children first. leaf(node) says whether it has taken the node as a whole; else, after both children, add().
 template <class Leaf, class Add>

@@ -381,8 +381,6 @@ class MpiCommunicator final : public Communicator {
 
 }  // namespace
 
-std::unique_ptr<Communicator> mpi_communicator(const MpiOptions& options) {
-  return std::make_unique<MpiCommunicator>(options);
-}
+std::unique_ptr<Communicator> mpi_communicator(const MpiOptions& options) { return std::make_unique<MpiCommunicator>(options); }
 
 }  // namespace lockstep

@@ -12,9 +12,7 @@
 
 namespace lockstep {
 
-std::string Waiting::str() const {
-  return index < 0 ? std::string(what) : fmt::format("{} {} of {}", what, index + 1, of);
-}
+std::string Waiting::str() const { return index < 0 ? std::string(what) : fmt::format("{} {} of {}", what, index + 1, of); }
 
 void Backoff::pause() {
   constexpr int kSpins = 200;
@@ -69,9 +67,7 @@ class SelfCommunicator final : public Communicator {
 
 }  // namespace
 
-std::unique_ptr<Communicator> self_communicator() {
-  return std::make_unique<SelfCommunicator>();
-}
+std::unique_ptr<Communicator> self_communicator() { return std::make_unique<SelfCommunicator>(); }
 
 std::unique_ptr<Communicator> connect_workers(const MpiOptions& options) {
   const Environment environment = current_environment();

@@ -11,8 +11,9 @@ struct Named {
   std::string_view name;
   Activation activation;
 };
-constexpr std::array kActivations{Named{"none", Activation::none}, Named{"sigmoid", Activation::sigmoid}, Named{"tanh", Activation::tanh},
-                                  Named{"relu", Activation::relu}, Named{"elu", Activation::elu}, Named{"softplus", Activation::softplus},
+constexpr std::array kActivations{Named{"none", Activation::none}, Named{"sigmoid", Activation::sigmoid},
+                                  Named{"tanh", Activation::tanh}, Named{"relu", Activation::relu},
+                                  Named{"elu", Activation::elu},   Named{"softplus", Activation::softplus},
                                   Named{"gelu", Activation::gelu}, Named{"silu", Activation::silu}};
 
 /// [C] as it broadcasts over x [n, C, ...].

@@ -16,9 +16,9 @@ struct FlatTensor {
   Shape shape;
   std::int64_t offset = 0;  ///< in the flat arrays, a multiple of 16
   std::int64_t count = 0;
-  bool trained = true;   ///< false: state, updated by `momentum`
-  double momentum = 0;   ///< of state: weight of the new value
-  bool penalised = true; ///< false: a bias or a norm's gain or bias (rank below 2)
+  bool trained = true;    ///< false: state, updated by `momentum`
+  double momentum = 0;    ///< of state: weight of the new value
+  bool penalised = true;  ///< false: a bias or a norm's gain or bias (rank below 2)
   Initializer init;
 };
 

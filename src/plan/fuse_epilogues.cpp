@@ -14,9 +14,7 @@ bool takes_epilogue(const Node& node) {
   return (node.op->name() == "matmul" || node.op->name() == "conv2d") && !node.attrs.has("activation");
 }
 
-bool is_activation(const Node& node) {
-  return std::find(kActivations.begin(), kActivations.end(), node.op->name()) != kActivations.end();
-}
+bool is_activation(const Node& node) { return std::find(kActivations.begin(), kActivations.end(), node.op->name()) != kActivations.end(); }
 
 std::vector<int> count_readers(const Graph& graph) {
   std::vector<int> readers(graph.nodes().size(), 0);

@@ -28,9 +28,7 @@ Type type_of(DType dtype) {
 }
 
 /// oneDNN knows no scalars; one element of rank 1 lies in memory the same.
-dnnl::memory::dims dims_of(const Shape& shape) {
-  return shape.rank() == 0 ? dnnl::memory::dims{1} : shape.dims();
-}
+dnnl::memory::dims dims_of(const Shape& shape) { return shape.rank() == 0 ? dnnl::memory::dims{1} : shape.dims(); }
 
 void check(dnnl_status_t status, const char* what) {
   if (status != dnnl_success) {
@@ -38,13 +36,9 @@ void check(dnnl_status_t status, const char* what) {
   }
 }
 
-void set_memory(const dnnl::memory& memory, void* data) {
-  check(dnnl_memory_set_data_handle(memory.get(), data), "take an operand");
-}
+void set_memory(const dnnl::memory& memory, void* data) { check(dnnl_memory_set_data_handle(memory.get(), data), "take an operand"); }
 
-std::size_t aligned(std::size_t bytes) {
-  return (bytes + 63) / 64 * 64;
-}
+std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 }  // namespace
 
@@ -72,20 +66,12 @@ Desc desc(const TensorType& type, Layout layout) {
   return {dims, type_of(type.dtype), strides};
 }
 
-Desc any(const TensorType& type) {
-  return {dims_of(type.shape), type_of(type.dtype), Tag::any};
-}
+Desc any(const TensorType& type) { return {dims_of(type.shape), type_of(type.dtype), Tag::any}; }
 
-Desc strided(const dnnl::memory::dims& dims, const dnnl::memory::dims& strides) {
-  return {dims, Type::f32, strides};
-}
+Desc strided(const dnnl::memory::dims& dims, const dnnl::memory::dims& strides) { return {dims, Type::f32, strides}; }
 
-OneThread::OneThread() : before_(omp_get_max_threads()) {
-  omp_set_num_threads(1);
-}
-OneThread::~OneThread() {
-  omp_set_num_threads(before_);
-}
+OneThread::OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
+OneThread::~OneThread() { omp_set_num_threads(before_); }
 
 dnnl::primitive_attr attributes() {
   dnnl::primitive_attr attr;
@@ -93,9 +79,7 @@ dnnl::primitive_attr attributes() {
   return attr;
 }
 
-bool is_slow(const dnnl::primitive_desc_base& description) {
-  return std::string_view(description.impl_info_str()).starts_with("ref");
-}
+bool is_slow(const dnnl::primitive_desc_base& description) { return std::string_view(description.impl_info_str()).starts_with("ref"); }
 
 Primitive::Primitive(const dnnl::primitive_desc_base& description, const std::vector<Operand>& operands) : stream_(engine()) {
   const OneThread one_thread;

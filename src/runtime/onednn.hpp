@@ -52,9 +52,7 @@ template <class P, class Forward, class... Args>
   const OneThread one_thread;
   return typename P::primitive_desc(engine(), args..., forward, attr);
 }
-inline void append_eltwise(dnnl::post_ops& ops, dnnl::algorithm algorithm, float alpha) {
-  ops.append_eltwise(algorithm, alpha, 0.0f);
-}
+inline void append_eltwise(dnnl::post_ops& ops, dnnl::algorithm algorithm, float alpha) { ops.append_eltwise(algorithm, alpha, 0.0f); }
 #else
 template <class P, class... Args>
 [[nodiscard]] typename P::primitive_desc describe(const dnnl::primitive_attr& attr, const Args&... args) {

@@ -15,9 +15,7 @@ namespace lockstep {
 inline constexpr auto kAtomSize = static_cast<std::size_t>(kAtom);
 
 /// Atoms of a tensor of so many elements; the last one may be short.
-[[nodiscard]] constexpr std::size_t atom_count(std::size_t elements) {
-  return (elements + kAtomSize - 1) / kAtomSize;
-}
+[[nodiscard]] constexpr std::size_t atom_count(std::size_t elements) { return (elements + kAtomSize - 1) / kAtomSize; }
 
 /// The fixed tree, fed with its leaves in order; holds one number for each level and allocates nothing.
 class TreeSum {

@@ -66,9 +66,7 @@ void write_json(Hdf5File& file, const std::string& path, const Json& json) {
   write_text(file, path, without_non_finite(json).dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
-Json read_json(const Hdf5File& file, const std::string& path) {
-  return with_non_finite(Json::parse(read_text(file, path)));
-}
+Json read_json(const Hdf5File& file, const std::string& path) { return with_non_finite(Json::parse(read_text(file, path))); }
 
 void write_tensors(Hdf5File& file, const std::string& group, const std::vector<NamedTensor>& tensors) {
   Json names = Json::array();

@@ -18,9 +18,7 @@ constexpr std::string_view kPrefix = "step-";
 constexpr std::string_view kSuffix = ".h5";
 constexpr const char* kBest = "best.h5";
 
-fs::path file_of(const fs::path& folder, std::uint64_t step) {
-  return folder / fmt::format("{}{:09}{}", kPrefix, step, kSuffix);
-}
+fs::path file_of(const fs::path& folder, std::uint64_t step) { return folder / fmt::format("{}{:09}{}", kPrefix, step, kSuffix); }
 
 std::optional<std::uint64_t> step_of(const fs::path& file) {
   const std::string name = file.filename().string();

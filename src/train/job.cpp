@@ -60,10 +60,10 @@ JobShape agree_on_job(Communicator& communicator, const Model& model, const Trai
     throw UsageError(fmt::format("--lanes {} is more than --batch {}: some lanes would never have a sample.", job.lanes, settings.batch));
   }
   if (communicator.size() > job.lanes) {
-    throw UsageError(fmt::format(
-        "{} workers are more than the {} lanes of this run, and a lane is the least that a worker can do.\n"
-        "  Start at most {} workers, or give --lanes {} (another experiment: other bits).",
-        communicator.size(), job.lanes, job.lanes, communicator.size()));
+    throw UsageError(
+        fmt::format("{} workers are more than the {} lanes of this run, and a lane is the least that a worker can do.\n"
+                    "  Start at most {} workers, or give --lanes {} (another experiment: other bits).",
+                    communicator.size(), job.lanes, job.lanes, communicator.size()));
   }
   return job;
 }
@@ -113,14 +113,15 @@ void check_same_run(const Checkpoint& checkpoint, const Model& model, const nloh
   for (const auto& [key, value] : experiment.items()) {
     const auto stored = checkpoint.settings.find(key);
     if (stored == checkpoint.settings.end() || *stored != value) {
-      throw CheckpointError(fmt::format(
-          "the checkpoint in this run folder was made with {} {}, and now {} is asked for: that is another experiment.\n"
-          "  Give the same options, or another --run.",
-          key, stored == checkpoint.settings.end() ? "unknown" : stored->dump(), value.dump()));
+      throw CheckpointError(
+          fmt::format("the checkpoint in this run folder was made with {} {}, and now {} is asked for: that is another experiment.\n"
+                      "  Give the same options, or another --run.",
+                      key, stored == checkpoint.settings.end() ? "unknown" : stored->dump(), value.dump()));
     }
   }
   if (checkpoint.dataset_checksum != dataset_checksum) {
-    throw CheckpointError("the dataset is not the one that this run folder's checkpoint was made with.\n  Give that one, or another --run.");
+    throw CheckpointError(
+        "the dataset is not the one that this run folder's checkpoint was made with.\n  Give that one, or another --run.");
   }
 }
 
@@ -180,8 +181,8 @@ std::string describe_job(const Communicator& communicator, const Model& model, c
     text += fmt::format("\nbatch norm sees one lane: {:.4g} samples, not {}", static_cast<double>(batch) / job.lanes, batch);
   }
   if (threads > job.lanes) {
-    text += fmt::format("\nwarning: {} threads are more than {} lanes; {} of them have nothing to do", threads, job.lanes,
-                        threads - job.lanes);
+    text +=
+        fmt::format("\nwarning: {} threads are more than {} lanes; {} of them have nothing to do", threads, job.lanes, threads - job.lanes);
   }
   return text;
 }
@@ -191,8 +192,8 @@ std::string describe_epoch(const EpochRow& row, std::uint64_t epochs) {
   if (row.validation_loss) {
     text += fmt::format("  validation loss {:.4f}, accuracy {:.4f}", *row.validation_loss, *row.validation_accuracy);
   }
-  return text + fmt::format("  {:.0f} samples/s  {:.1f} s  data wait {:.1f} %", row.samples_per_second, row.seconds,
-                            100 * row.data_wait_share);
+  return text +
+         fmt::format("  {:.0f} samples/s  {:.1f} s  data wait {:.1f} %", row.samples_per_second, row.seconds, 100 * row.data_wait_share);
 }
 
 }  // namespace lockstep

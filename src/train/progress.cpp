@@ -1,5 +1,6 @@
 #include "train/progress.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -16,9 +17,7 @@ namespace {
 constexpr double kRedrawEvery = 0.1;
 constexpr std::size_t kBar = 20;
 
-double steady_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double steady_seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 std::string bar(const ProgressState& state) {
   const std::uint64_t full = state.steps == 0 ? 0 : kBar * std::min(state.step, state.steps) / state.steps;
@@ -31,7 +30,16 @@ ProgressSettings ProgressSettings::for_stdout() {
   ProgressSettings settings;
   settings.terminal = ::isatty(STDOUT_FILENO) != 0;
   winsize size{};
-  if (settings.terminal && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
+  if (settings.terminal && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col == 0) {
+    // Open MPI gives its workers a pseudo-terminal without a width even where mpirun writes to a file: what mpirun itself has counts.
+    const int starter = ::open(fmt::format("/proc/{}/fd/1", ::getppid()).c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC);
+    settings.terminal = starter >= 0 && ::isatty(starter) != 0;
+    if (starter >= 0) {
+      ::ioctl(starter, TIOCGWINSZ, &size);
+      ::close(starter);
+    }
+  }
+  if (size.ws_col > 0) {
     settings.width = size.ws_col;
   }
   return settings;

@@ -20,25 +20,15 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kColumns = "epoch,step,train_loss,validation_loss,validation_accuracy,learning_rate,parameter_hash\n";
 
-Json optional_number(const std::optional<double>& number) {
-  return number ? Json(*number) : Json();
-}
+Json optional_number(const std::optional<double>& number) { return number ? Json(*number) : Json(); }
 
-std::optional<double> optional_number(const Json& json) {
-  return json.is_null() ? std::nullopt : std::optional(json.get<double>());
-}
+std::optional<double> optional_number(const Json& json) { return json.is_null() ? std::nullopt : std::optional(json.get<double>()); }
 
-double number_or_nan(const Json& json) {
-  return optional_number(json).value_or(std::numeric_limits<double>::quiet_NaN());
-}
+double number_or_nan(const Json& json) { return optional_number(json).value_or(std::numeric_limits<double>::quiet_NaN()); }
 
-std::string csv_number(const std::optional<double>& number) {
-  return number ? fmt::format("{}", *number) : "";
-}
+std::string csv_number(const std::optional<double>& number) { return number ? fmt::format("{}", *number) : ""; }
 
-std::string json_line(const EpochRow& row) {
-  return row.to_json_with_times().dump() + "\n";
-}
+std::string json_line(const EpochRow& row) { return row.to_json_with_times().dump() + "\n"; }
 
 /// The rows at the beginning of metrics.jsonl, up to the first line that is none.
 std::vector<EpochRow> rows_in(const fs::path& file) {
@@ -115,9 +105,7 @@ RunFolder::RunFolder(fs::path path) : path_(std::move(path)) {
   ::unlink(probe.c_str());
 }
 
-void RunFolder::write_config(std::string_view text) const {
-  write_whole_file(config(), text);
-}
+void RunFolder::write_config(std::string_view text) const { write_whole_file(config(), text); }
 
 void RunFolder::restore_history(std::span<const EpochRow> rows) const {
   const std::vector<EpochRow> old = rows_in(path_ / "metrics.jsonl");

@@ -197,9 +197,7 @@ void write_safetensors(const std::filesystem::path& path, std::span<const NamedT
   write_whole_file(path, bytes);
 }
 
-Safetensors read_safetensors(const std::filesystem::path& path) {
-  return Reader(path).read();
-}
+Safetensors read_safetensors(const std::filesystem::path& path) { return Reader(path).read(); }
 
 std::string parameter_hash(std::span<const NamedTensor> tensors) {
   Sha256 hash;

@@ -30,9 +30,7 @@ Schedule schedule_from(std::string_view name) {
   throw UsageError(fmt::format("'{}' is no schedule of the learning rate; there are constant and cosine", name));
 }
 
-std::string_view name_of(Schedule schedule) {
-  return schedule == Schedule::constant ? "constant" : "cosine";
-}
+std::string_view name_of(Schedule schedule) { return schedule == Schedule::constant ? "constant" : "cosine"; }
 
 double learning_rate(Schedule schedule, double base, std::uint64_t step, std::uint64_t total) {
   if (schedule == Schedule::constant) {

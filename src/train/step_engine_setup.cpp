@@ -51,8 +51,8 @@ StepEngine::StepEngine(Communicator& communicator, const Model& model, const Job
   layout_ = flat_layout(lane_graph(model_, "train", lane_size));
   has_correct_ = model.program("train").has_output("correct");
   parameters_ = AlignedFloats(static_cast<std::size_t>(layout_.size));
-  exchange_ = std::make_unique<OrderedExchange>(communicator_, job_.threads_per_worker, partials_per_worker(runs_, job_.reduce),
-                                                atoms_of(layout_));
+  exchange_ =
+      std::make_unique<OrderedExchange>(communicator_, job_.threads_per_worker, partials_per_worker(runs_, job_.reduce), atoms_of(layout_));
 
   const std::vector<int> full(static_cast<std::size_t>(job_.lanes), 1);
   const FoldPlan fold(lanes(), job_.threads, full, job_.reduce);
@@ -240,10 +240,10 @@ void StepEngine::diverge(const StepBatch& batch, std::span<const Field> fields, 
   for (std::size_t w = 0; w < runs_.size(); ++w) {
     const std::string theirs(all.data() + w * kLongest);
     if (!theirs.empty()) {
-      throw Diverged(fmt::format(
-          "step {}: the loss is no longer a finite number; the first one that was not came from {}.\n"
-          "  A smaller --lr is the usual cure. The last checkpoint is kept.",
-          context.step, theirs));
+      throw Diverged(
+          fmt::format("step {}: the loss is no longer a finite number; the first one that was not came from {}.\n"
+                      "  A smaller --lr is the usual cure. The last checkpoint is kept.",
+                      context.step, theirs));
     }
   }
   throw Diverged(fmt::format("step {}: the loss is no longer a finite number: the sum over the lanes overflowed.", context.step));

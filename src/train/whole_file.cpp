@@ -151,9 +151,7 @@ void write_whole_file(const std::filesystem::path& path, std::span<const std::by
   sync_folder(path);
 }
 
-void write_whole_file(const std::filesystem::path& path, std::string_view text) {
-  write_whole_file(path, std::as_bytes(std::span(text)));
-}
+void write_whole_file(const std::filesystem::path& path, std::string_view text) { write_whole_file(path, std::as_bytes(std::span(text))); }
 
 void append_to_file(const std::filesystem::path& path, std::string_view text) {
   File file(path, O_WRONLY | O_CREAT | O_APPEND, "written");

@@ -14,7 +14,8 @@ ModelOptions images(const std::string& name) {
 
 TEST(Model, CnnHasPyTorchsShapes) {
   const Model model = build_model(images("cnn"));
-  // sum(p.numel()) of Sequential(Conv2d(1, 32, 3), ReLU, Conv2d(32, 64, 3), ReLU, MaxPool2d(2), Flatten, Linear(9216, 128), ReLU, Linear(128, 10))
+  // sum(p.numel()) of Sequential(Conv2d(1, 32, 3), ReLU, Conv2d(32, 64, 3), ReLU, MaxPool2d(2), Flatten, Linear(9216, 128), ReLU,
+  // Linear(128, 10))
   EXPECT_EQ(model.parameter_count(), 1199882);
   EXPECT_EQ(model.program("train").type(model.program("train").output("logits")).shape, (Shape{2, 10}));
 }
@@ -49,17 +50,17 @@ TEST(Model, EvaluationHasNoDropoutAndNoBatchStatistics) {
 
 TEST(Model, MistakesAreNamed) {
   ModelOptions options = images("perceptron");
-  EXPECT_THROW(build_model(options), UsageError);
+  EXPECT_THROW(static_cast<void>(build_model(options)), UsageError);
   options.name = "cnn";
   options.sample = {784};
-  EXPECT_THROW(build_model(options), UsageError);
+  EXPECT_THROW(static_cast<void>(build_model(options)), UsageError);
   options = images("mlp");
   options.dropout = 1;
-  EXPECT_THROW(build_model(options), UsageError);
-  EXPECT_THROW(nn::activation_from("relo"), UsageError);
-  EXPECT_THROW(Model::from_json("{}"), UsageError);
-  EXPECT_THROW(Model::from_json("nonsense"), UsageError);
-  EXPECT_THROW(make_model([](nn::Scope& scope) { scope.graph.set_output("y", scope.graph.constant(1)); }), UsageError);
+  EXPECT_THROW(static_cast<void>(build_model(options)), UsageError);
+  EXPECT_THROW(static_cast<void>(nn::activation_from("relo")), UsageError);
+  EXPECT_THROW(static_cast<void>(Model::from_json("{}")), UsageError);
+  EXPECT_THROW(static_cast<void>(Model::from_json("nonsense")), UsageError);
+  EXPECT_THROW(static_cast<void>(make_model([](nn::Scope& scope) { scope.graph.set_output("y", scope.graph.constant(1)); })), UsageError);
 }
 
 }  // namespace

@@ -49,9 +49,7 @@ TEST(Checkpoint, ReadsBackWhatWasWritten) {
   EXPECT_EQ(back.progress.dump(), c.progress.dump()) << "the order of keys too";
 }
 
-TEST(Checkpoint, AnEmptyOneToo) {
-  EXPECT_EQ(parse(serialize({}), "x"), Checkpoint{});
-}
+TEST(Checkpoint, AnEmptyOneToo) { EXPECT_EQ(parse(serialize({}), "x"), Checkpoint{}); }
 
 TEST(Checkpoint, ManyTensorsKeepTheirOrder) {
   Checkpoint c;

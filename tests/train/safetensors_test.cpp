@@ -12,18 +12,14 @@
 namespace lockstep {
 namespace {
 
-std::vector<NamedTensor> two_tensors() {
-  return {{"fc.weight", {2, 2}, {1, -2, 0.5F, 0}}, {"fc.bias", {1}, {3}}};
-}
+std::vector<NamedTensor> two_tensors() { return {{"fc.weight", {2, 2}, {1, -2, 0.5F, 0}}, {"fc.bias", {1}, {3}}}; }
 
 std::string file_with(const std::string& header, const std::string& data, std::uint64_t length) {
   std::string text(8, '\0');
   std::memcpy(text.data(), &length, 8);
   return text + header + data;
 }
-std::string file_with(const std::string& header, const std::string& data) {
-  return file_with(header, data, header.size());
-}
+std::string file_with(const std::string& header, const std::string& data) { return file_with(header, data, header.size()); }
 
 TEST(Safetensors, WritesExactlyTheseBytes) {
   const ScratchFolder folder;

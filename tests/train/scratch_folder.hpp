@@ -45,9 +45,7 @@ inline std::string text_of(const std::filesystem::path& file) {
   return text.str();
 }
 
-inline void put(const std::filesystem::path& file, const std::string& text) {
-  std::ofstream(file, std::ios::binary) << text;
-}
+inline void put(const std::filesystem::path& file, const std::string& text) { std::ofstream(file, std::ios::binary) << text; }
 
 inline std::vector<std::byte> bytes_of(const std::string& text) {
   std::vector<std::byte> bytes(text.size());

@@ -1,0 +1,157 @@
+#include "train/job.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "data/sha256.hpp"
+#include "train/parameters.hpp"
+#include "train/safetensors.hpp"
+
+namespace lockstep {
+namespace {
+
+/// Rank 0 of two workers; `other` makes what rank 1 sends of what rank 0 sends.
+class TwoWorkers final : public Communicator {
+ public:
+  using Bytes = std::vector<std::byte>;
+  explicit TwoWorkers(std::function<Bytes(Bytes)> other) : other_(std::move(other)) {}
+
+  [[nodiscard]] int rank() const override { return 0; }
+  [[nodiscard]] int size() const override { return 2; }
+  [[nodiscard]] const std::string& host(int rank) const override { return hosts_[static_cast<std::size_t>(rank)]; }
+  [[nodiscard]] Request send(int, int, std::span<const std::byte>) override { throw UsageError("not needed here"); }
+  [[nodiscard]] Request receive(int, int, std::span<std::byte>) override { throw UsageError("not needed here"); }
+  bool test(std::span<Request>, Waiting&) override { return true; }
+  void wait(std::span<Request>, Waiting) override {}
+  void all_gather(std::span<const std::byte> mine, std::span<std::byte> all, Waiting) override {
+    std::ranges::copy(mine, all.begin());
+    std::ranges::copy(other_(Bytes(mine.begin(), mine.end())), all.begin() + static_cast<std::ptrdiff_t>(mine.size()));
+  }
+  void broadcast(std::span<std::byte>, int, Waiting) override {}
+  void barrier(Waiting) override {}
+  void set_deadline(std::chrono::duration<double>) override {}
+  [[noreturn]] void abort(ExitCode code) override { std::exit(static_cast<int>(code)); }
+
+ private:
+  std::function<Bytes(Bytes)> other_;
+  std::vector<std::string> hosts_{"node01", "node02"};
+};
+
+TwoWorkers agreeing() {
+  return TwoWorkers([](TwoWorkers::Bytes bytes) { return bytes; });
+}
+
+template <class Call>
+std::string message_of(Call&& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+FlatLayout three_tensors() {
+  FlatLayout layout;
+  layout.tensors = {{"a", {4}, 0, 4, true, 0, true, {}}, {"b", {3}, 16, 3, true, 0, true, {}}, {"c", {2}, 32, 2, true, 0, true, {}}};
+  layout.size = 48;
+  return layout;
+}
+
+TEST(Job, EqualCopiesGiveTheirHash) {
+  TwoWorkers workers = agreeing();
+  const std::vector<float> flat(48, 0.5F);
+  EXPECT_EQ(agree_on_parameters(workers, three_tensors(), flat), parameter_hash(to_tensors(three_tensors(), flat)));
+}
+
+TEST(Job, ADriftNamesTheTensorAndTheWorker) {
+  const std::vector<float> mine(48, 0.5F);
+  std::vector<float> theirs = mine;
+  theirs[17] = 0.25F;  // in b
+  const std::vector<NamedTensor> drifted = to_tensors(three_tensors(), theirs);
+  int call = 0;
+  TwoWorkers workers([&](TwoWorkers::Bytes) {
+    std::string text = parameter_hash(drifted);
+    if (call++ > 0) {
+      text.clear();
+      for (const NamedTensor& tensor : drifted) {
+        text += sha256_hex(std::as_bytes(std::span(tensor.values))).substr(0, 16);
+      }
+    }
+    const auto bytes = std::as_bytes(std::span(text));
+    return TwoWorkers::Bytes(bytes.begin(), bytes.end());
+  });
+  const std::string message = message_of([&] { static_cast<void>(agree_on_parameters(workers, three_tensors(), mine)); });
+  EXPECT_NE(message.find(": b differs on rank 1 (node02)"), std::string::npos) << message;
+}
+
+TEST(Job, AnotherMachineIsRefusedByName) {
+  TwoWorkers workers([](TwoWorkers::Bytes bytes) {
+    bytes[0] = std::byte{'x'};
+    return bytes;
+  });
+  const std::string message = message_of([&] { agree_on_fingerprint(workers, std::string(64, 'a')); });
+  EXPECT_NE(message.find("rank 1 (node02)"), std::string::npos) << message;
+  TwoWorkers same = agreeing();
+  EXPECT_EQ(agree_on_fingerprint(same, std::string(64, 'a')), std::string(64, 'a'));
+}
+
+TEST(Job, MoreWorkersThanLanesAreRefused) {
+  TwoWorkers workers = agreeing();
+  ModelOptions options;
+  options.sample = {4};
+  const Model model = build_model(options);
+  TrainSettings settings;
+  settings.batch = 8;
+  settings.lanes = 1;
+  EXPECT_NE(message_of([&] { static_cast<void>(agree_on_job(workers, model, settings)); }).find("2 workers are more than the 1 lanes"),
+            std::string::npos);
+  settings.lanes = 9;
+  EXPECT_NE(message_of([&] { static_cast<void>(agree_on_job(workers, model, settings)); }).find("--lanes 9"), std::string::npos);
+  settings.lanes = 8;
+  EXPECT_EQ(agree_on_job(workers, model, settings).lanes, 8);
+}
+
+TEST(Job, FieldsMustFitTheModel) {
+  ModelOptions options;
+  options.sample = {4};
+  const Model model = build_model(options);
+  const Field labels{"labels", {}, DType::i32};
+  EXPECT_EQ(message_of([&] { check_fields(model, std::vector<Field>{{"features", {4}, DType::f32}, labels}); }), "");
+  EXPECT_NE(message_of([&] {
+              check_fields(model, std::vector<Field>{{"features", {5}, DType::f32}, labels});
+            }).find("[5]"),
+            std::string::npos);
+  EXPECT_NE(message_of([&] { check_fields(model, std::vector<Field>{labels}); }).find("'features'"), std::string::npos);
+}
+
+TEST(Job, ACheckpointOfAnotherExperimentIsRefusedByName) {
+  ModelOptions options;
+  options.sample = {4};
+  const Model model = build_model(options);
+  const FlatLayout layout = flat_layout(train_lane_graph(model.program("train").rebatch(4)));
+  Checkpoint checkpoint;
+  checkpoint.model = model.json();
+  checkpoint.parameters = to_tensors(layout, std::vector<float>(static_cast<std::size_t>(layout.size)));
+  checkpoint.settings = {{"batch", 64}, {"seed", 1}};
+  checkpoint.dataset_checksum = "abc";
+  const auto refusal = [&](const nlohmann::ordered_json& experiment, const std::string& checksum, const Model& other) {
+    return message_of([&] { check_same_run(checkpoint, other, experiment, checksum, layout); });
+  };
+  EXPECT_EQ(refusal({{"batch", 64}, {"seed", 1}}, "abc", model), "");
+  EXPECT_NE(refusal({{"batch", 128}, {"seed", 1}}, "abc", model).find("batch 64, and now 128"), std::string::npos);
+  EXPECT_NE(refusal({{"batch", 64}, {"seed", 1}}, "abd", model).find("dataset"), std::string::npos);
+  options.activation = nn::Activation::tanh;
+  EXPECT_NE(refusal({{"batch", 64}, {"seed", 1}}, "abc", build_model(options)).find("another model"), std::string::npos);
+}
+
+TEST(Job, AnotherMachinesCheckpointNeedsConsent) {
+  EXPECT_THROW(check_same_machine("a", "b", false), CheckpointError);
+  EXPECT_NO_THROW(check_same_machine("a", "b", true));
+  EXPECT_NO_THROW(check_same_machine("a", "a", false));
+}
+
+}  // namespace
+}  // namespace lockstep
