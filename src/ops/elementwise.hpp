@@ -1,42 +1,18 @@
 #pragma once
 
 #include <cstddef>
+#include <type_traits>
 #include <vector>
 
-#include "lockstep/kernel.hpp"
-#include "lockstep/ops.hpp"
-#include "ops/shapes.hpp"
+#include "ops/define.hpp"
 
 namespace lockstep {
-
-/// An elementwise op: operands f32, broadcast as numpy's; one f32 output. `flops` is the cost of an element.
-class ElementwiseOp final : public Op {
- public:
-  using Gradient = std::vector<Value> (*)(const GradientCall&);
-
-  ElementwiseOp(std::string_view name, std::size_t operands, double flops, Gradient gradient)
-      : name_(name), operands_(operands), flops_(flops), gradient_(gradient) {}
-
-  [[nodiscard]] std::string_view name() const override { return name_; }
-  [[nodiscard]] std::vector<TensorType> infer(std::span<const TensorType> in, const Attrs& attrs) const override;
-  [[nodiscard]] std::vector<Value> gradient(const GradientCall& call) const override { return gradient_(call); }
-  [[nodiscard]] Cost cost(std::span<const TensorType> in, std::span<const TensorType> out, const Attrs& attrs) const override;
-  [[nodiscard]] bool elementwise() const override { return true; }
-
- private:
-  std::string_view name_;
-  std::size_t operands_;
-  double flops_;
-  Gradient gradient_;
-};
 
 /// The gradient of an operand that was broadcast: g summed over the axes that `shape` lacks or has with length 1. Free when shapes agree.
 Value sum_to(Value g, const Shape& shape);
 
 /// A number beside `v`, f32 [].
-inline Value number(Value v, double x) {
-  return v.graph->constant(x);
-}
+inline Value number(Value v, double x) { return v.graph->constant(x); }
 
 /// Reference kernel of an elementwise op of one operand: f from double to double.
 template <class F>
@@ -76,6 +52,33 @@ void tile_binary(float* out, const float* const* in, std::size_t n, F f) {
   for (std::size_t i = 0; i < n; ++i) {
     out[i] = f(a[i], b[i]);
   }
+}
+
+/// `infer` of elementwise ops: kOperands f32 operands, broadcast as numpy's; one f32 output.
+template <std::size_t kOperands>
+std::vector<TensorType> elementwise_infer(std::string_view op, std::span<const TensorType> in, const Attrs&) {
+  check_operands(op, in, std::vector(kOperands, DType::f32));
+  Shape shape = in[0].shape;
+  for (const TensorType& type : in) {
+    shape = broadcast(shape, type.shape, op);
+  }
+  return {{shape, DType::f32}};
+}
+
+/// The parts of an elementwise op of one or two operands without attributes. `flops` is the cost of an element; `exact` (in double) defines
+/// the op and `quick` (in float) is its loop on the CPU; both lambdas that capture nothing.
+template <class Exact, class Quick>
+OpParts elementwise(std::string_view name, double flops, std::vector<Value> (*gradient)(const GradientCall&), Exact, Quick) {
+  constexpr bool kUnary = std::is_invocable_v<Quick, float>;
+  OpParts parts{.name = name, .infer = elementwise_infer<(kUnary ? 1 : 2)>, .gradient = gradient, .flops = flops, .reference = nullptr};
+  if constexpr (kUnary) {
+    parts.reference = [](const ReferenceCall& call) { reference_unary(call, Exact{}); };
+    parts.tile = [](float* out, const float* const* in, std::size_t n, const Attrs&) { tile_unary(out, in, n, Quick{}); };
+  } else {
+    parts.reference = [](const ReferenceCall& call) { reference_binary(call, Exact{}); };
+    parts.tile = [](float* out, const float* const* in, std::size_t n, const Attrs&) { tile_binary(out, in, n, Quick{}); };
+  }
+  return parts;
 }
 
 }  // namespace lockstep

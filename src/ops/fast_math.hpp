@@ -22,9 +22,7 @@ inline Rounded round_to_integer(float x) {
 }
 
 /// 2^k for −126 ≤ k ≤ 127.
-inline float power_of_two(std::uint32_t k) {
-  return std::bit_cast<float>((k + 127U) << 23U);
-}
+inline float power_of_two(std::uint32_t k) { return std::bit_cast<float>((k + 127U) << 23U); }
 
 /// exp(x) = 2^k · (1 + q): the reduced part q = exp(r) − 1 with |r| ≤ ½ log 2.
 struct ReducedExp {
@@ -94,9 +92,7 @@ inline float log1p(float x) {
   return log(y) + (x < 1e10F ? lost / y : 0.0F);
 }
 
-inline float sigmoid(float x) {
-  return 1.0F / (1.0F + exp(-x));
-}
+inline float sigmoid(float x) { return 1.0F / (1.0F + exp(-x)); }
 
 inline float tanh(float x) {
   const float t = std::abs(x);
@@ -105,9 +101,7 @@ inline float tanh(float x) {
 }
 
 /// log(1 + exp(x)) = max(x, 0) + log1p(exp(−|x|))
-inline float softplus(float x) {
-  return (x > 0.0F ? x : 0.0F) + log1p(exp(-std::abs(x)));
-}
+inline float softplus(float x) { return (x > 0.0F ? x : 0.0F) + log1p(exp(-std::abs(x))); }
 
 /// Within 2 ulp. Polynomials by Norbert Juffa (public domain): a·P(a²) near 0, else 1 − exp(Q(|a|)).
 inline float erf(float a) {

@@ -12,6 +12,11 @@ constexpr std::uint32_t kWeyl0 = 0x9E3779B9U, kWeyl1 = 0xBB67AE85U;
 
 }  // namespace
 
+std::vector<TensorType> infer_drawn(std::string_view op, std::span<const TensorType> in, const Attrs& attrs) {
+  check_count(op, in, 0);
+  return {{batch_shape(attrs), DType::f32}};
+}
+
 #ifdef __AVX2__
 namespace {
 
@@ -31,9 +36,7 @@ struct FourCounters {
 };
 
 /// Counters 0, 2, 4, 6 and 1, 3, 5, 7 back in their order.
-__m256i interleave(__m256i even, __m256i odd) {
-  return _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0b10101010);
-}
+__m256i interleave(__m256i even, __m256i odd) { return _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0b10101010); }
 
 }  // namespace
 

@@ -1,11 +1,12 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 
-#include "lockstep/kernel.hpp"
+#include "ops/define.hpp"
 #include "runtime/philox.hpp"
 
 /// The rule by which ops draw random numbers. The word of element e of a sample depends on the seed, the op and its name (the key), and
@@ -40,9 +41,36 @@ struct KeyedSource {
   void words(KeyedWords& out, std::size_t row, std::size_t block) const;
 };
 
-/// In (0, 1], for logarithms.
-inline float unit_float_above_zero(std::uint32_t word) {
-  return static_cast<float>((word >> 8U) + 1U) * 0x1p-24F;
+/// `infer` of ops that draw a tensor: attribute shape.
+std::vector<TensorType> infer_drawn(std::string_view op, std::span<const TensorType> in, const Attrs& attrs);
+
+/// The reference loop: calls `visit(element of the tensor, row, element of the row)` for all elements.
+template <class Visit>
+void for_each_drawn(Rows samples, Visit visit) {
+  for (std::size_t r = 0; r < samples.count; ++r) {
+    for (std::size_t i = 0; i < samples.length; ++i) {
+      visit(r * samples.length + i, r, i);
+    }
+  }
 }
+
+/// A kernel of an op that draws numbers for the tensor `type`: calls `visit(call, words, begin, count)` for all its blocks, where `begin`
+/// is the first element of the block in the tensor and `count` ≤ kKeyedBlock are in it.
+template <class Visit>
+std::unique_ptr<CpuKernel> keyed_kernel(std::string_view purpose, const Attrs& attrs, const TensorType& type, Visit visit) {
+  return make_kernel([samples = samples_of(type.shape), purpose, name = attrs.text("name"), visit](const CpuCall& call) {
+    const KeyedSource source(call.step, purpose, name);
+    KeyedWords words;
+    for (std::size_t r = 0; r < samples.count; ++r) {
+      for (std::size_t begin = 0; begin < samples.length; begin += kKeyedBlock) {
+        source.words(words, r, begin / kKeyedBlock);
+        visit(call, words, r * samples.length + begin, std::min(kKeyedBlock, samples.length - begin));
+      }
+    }
+  });
+}
+
+/// In (0, 1], for logarithms.
+inline float unit_float_above_zero(std::uint32_t word) { return static_cast<float>((word >> 8U) + 1U) * 0x1p-24F; }
 
 }  // namespace lockstep

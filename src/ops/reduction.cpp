@@ -18,6 +18,8 @@ std::vector<bool> reduced_axes(const Shape& shape, const Attrs& attrs, std::stri
   return reduced;
 }
 
+}  // namespace
+
 Shape kept_shape(const Shape& shape, const Attrs& attrs, std::string_view op) {
   const std::vector<bool> reduced = reduced_axes(shape, attrs, op);
   std::vector<std::int64_t> dims = shape.dims();
@@ -27,14 +29,12 @@ Shape kept_shape(const Shape& shape, const Attrs& attrs, std::string_view op) {
   return Shape(std::move(dims));
 }
 
-}  // namespace
-
-std::vector<TensorType> ReductionOp::infer(std::span<const TensorType> in, const Attrs& attrs) const {
-  check_operands(name_, in, {DType::f32});
+std::vector<TensorType> reduction_infer(std::string_view op, std::span<const TensorType> in, const Attrs& attrs) {
+  check_operands(op, in, {DType::f32});
   if (attrs.integer("keep") != 0) {
-    return {{kept_shape(in[0].shape, attrs, name_), DType::f32}};
+    return {{kept_shape(in[0].shape, attrs, op), DType::f32}};
   }
-  const std::vector<bool> reduced = reduced_axes(in[0].shape, attrs, name_);
+  const std::vector<bool> reduced = reduced_axes(in[0].shape, attrs, op);
   std::vector<std::int64_t> dims;
   for (std::size_t i = 0; i < reduced.size(); ++i) {
     if (!reduced[i]) {
@@ -44,11 +44,7 @@ std::vector<TensorType> ReductionOp::infer(std::span<const TensorType> in, const
   return {{Shape(std::move(dims)), DType::f32}};
 }
 
-Cost ReductionOp::cost(std::span<const TensorType> in, std::span<const TensorType> out, const Attrs& attrs) const {
-  Cost cost = Op::cost(in, out, attrs);
-  cost.flops = static_cast<double>(in[0].elements());
-  return cost;
-}
+void reduction_cost(Cost& cost, std::span<const TensorType> in, const Attrs&) { cost.flops = static_cast<double>(in[0].elements()); }
 
 Value spread(Value reduced, Value x, const Attrs& attrs) {
   const Shape kept = kept_shape(x.shape(), attrs, "spread");
@@ -56,13 +52,7 @@ Value spread(Value reduced, Value x, const Attrs& attrs) {
   return kept == x.shape() ? aligned : broadcast_to(aligned, x.shape());
 }
 
-Attrs reduction_attrs(const std::vector<std::int64_t>& axes, bool keep) {
-  return {{"axes", axes}, {"keep", std::int64_t{keep}}};
-}
-
-StridedWalk reduction_walk(const Shape& x, const Attrs& attrs) {
-  return broadcast_walk(kept_shape(x, attrs, "reduction"), x);
-}
+Attrs reduction_attrs(const std::vector<std::int64_t>& axes, bool keep) { return {{"axes", axes}, {"keep", std::int64_t{keep}}}; }
 
 ReductionShape reduction_shape(const Shape& x, const Attrs& attrs) {
   const std::vector<bool> reduced = reduced_axes(x, attrs, "reduction");

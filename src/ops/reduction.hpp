@@ -1,38 +1,38 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <limits>
 #include <vector>
 
-#include "lockstep/kernel.hpp"
-#include "lockstep/ops.hpp"
-#include "ops/shapes.hpp"
+#include "ops/define.hpp"
 
 /// What the reductions sum, mean and max share. Attributes: axes (negative from the last; empty: all), keep (1: they stay, of length 1).
 namespace lockstep {
 
-class ReductionOp final : public Op {
- public:
-  using Gradient = std::vector<Value> (*)(const GradientCall&);
-  ReductionOp(std::string_view name, Gradient gradient) : name_(name), gradient_(gradient) {}
-
-  [[nodiscard]] std::string_view name() const override { return name_; }
-  [[nodiscard]] std::vector<TensorType> infer(std::span<const TensorType> in, const Attrs& attrs) const override;
-  [[nodiscard]] std::vector<Value> gradient(const GradientCall& call) const override { return gradient_(call); }
-  [[nodiscard]] Cost cost(std::span<const TensorType> in, std::span<const TensorType> out, const Attrs& attrs) const override;
-
- private:
-  std::string_view name_;
-  Gradient gradient_;
-};
+std::vector<TensorType> reduction_infer(std::string_view op, std::span<const TensorType> in, const Attrs& attrs);
+/// One operation for each element of x.
+void reduction_cost(Cost& cost, std::span<const TensorType> in, const Attrs& attrs);
 
 /// The result of a reduction over x, repeated along the axes that were reduced: [shape of x].
 Value spread(Value reduced, Value x, const Attrs& attrs);
 
+/// The shape of x with length 1 along the reduced axes. Throws ShapeError naming `op`.
+Shape kept_shape(const Shape& x, const Attrs& attrs, std::string_view op);
+
 Attrs reduction_attrs(const std::vector<std::int64_t>& axes, bool keep);
 
-/// Walks over x and knows where in the result each element belongs.
-StridedWalk reduction_walk(const Shape& x, const Attrs& attrs);
+/// The reference loop: y = combine(y, x) for each element of x and the element of the result where it belongs, y from `start`.
+template <class Combine>
+void reference_fold(const ReferenceCall& call, double start, Combine combine) {
+  std::ranges::fill(call.out[0], start);
+  StridedWalk place = broadcast_walk(kept_shape(call.in_types[0].shape, call.attrs, "reduction"), call.in_types[0].shape);
+  for (const double x : call.in[0]) {
+    double& y = call.out[0][place.index()];
+    y = combine(y, x);
+    place.next();
+  }
+}
 
 /// How to run through x [outer..., rows, length]: neighbouring axes that are both reduced or both kept are one. When `rows_reduced`, the
 /// `rows` rows are combined into one of `length` elements (length may be 1); else each row becomes one number.
@@ -121,6 +121,16 @@ void fold(ReductionShape& shape, float* out, std::size_t count, const float* x) 
     }
     x += shape.rows * shape.length;
   }
+}
+
+/// A kernel that reduces; `finish(out, count)` comes last.
+template <class Fold, class Finish>
+std::unique_ptr<CpuKernel> fold_kernel(const KernelSpec& spec, Finish finish) {
+  const auto count = static_cast<std::size_t>(spec.out[0].elements());
+  return make_kernel([shape = reduction_shape(spec.in[0].shape, spec.attrs), count, finish](const CpuCall& call) mutable {
+    fold<Fold>(shape, call.output(0), count, call.input(0));
+    finish(call.output(0), count);
+  });
 }
 
 }  // namespace lockstep

@@ -4,10 +4,14 @@
 
 namespace lockstep {
 
-void check_operands(std::string_view op, std::span<const TensorType> in, const std::vector<DType>& dtypes) {
-  if (in.size() != dtypes.size()) {
-    throw ShapeError(fmt::format("{} takes {} operands, not {}", op, dtypes.size(), in.size()));
+void check_count(std::string_view op, std::span<const TensorType> in, std::size_t count) {
+  if (in.size() != count) {
+    throw ShapeError(fmt::format("{} takes {} operand{}, not {}", op, count, count == 1 ? "" : "s", in.size()));
   }
+}
+
+void check_operands(std::string_view op, std::span<const TensorType> in, const std::vector<DType>& dtypes) {
+  check_count(op, in, dtypes.size());
   for (std::size_t i = 0; i < in.size(); ++i) {
     if (in[i].dtype != dtypes[i]) {
       throw ShapeError(fmt::format("{}: operand {} must be {}, but is {}", op, i, name_of(dtypes[i]), in[i].str()));

@@ -9,6 +9,8 @@
 
 namespace lockstep {
 
+/// Throws ShapeError naming `op` unless there are `count` operands.
+void check_count(std::string_view op, std::span<const TensorType> in, std::size_t count);
 /// Throws ShapeError naming `op` unless the operands are as many as `dtypes` and have these element types.
 void check_operands(std::string_view op, std::span<const TensorType> in, const std::vector<DType>& dtypes);
 

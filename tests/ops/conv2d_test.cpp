@@ -26,13 +26,9 @@ const std::vector<ConvSizes> kCases{
     {.n = 1, .c = 3, .h = 6, .w = 6, .o = 3, .kh = 3, .kw = 3, .stride = 1, .padding = 2},
 };
 
-Attrs windows(const ConvSizes& s) {
-  return {{"stride", s.stride}, {"padding", s.padding}};
-}
+Attrs windows(const ConvSizes& s) { return {{"stride", s.stride}, {"padding", s.padding}}; }
 
-ConvSizes with_output(ConvSizes s) {
-  return conv2d_sizes(std::vector{s.x(), s.weight()}, windows(s));
-}
+ConvSizes with_output(ConvSizes s) { return conv2d_sizes(std::vector{s.x(), s.weight()}, windows(s)); }
 
 std::string describe(const ConvSizes& s) {
   return fmt::format("{} ∗ {} stride {} padding {}", s.x().str(), s.weight().str(), s.stride, s.padding);

@@ -33,9 +33,7 @@ const std::vector<Unary> kUnary{
 };
 const std::vector<const char*> kBinary{"add", "sub", "mul", "div", "maximum", "equal"};
 
-const Op& op(const char* name) {
-  return *find_op(name)->op;
-}
+const Op& op(const char* name) { return *find_op(name)->op; }
 
 Attrs attrs_for(const Unary& u, const Shape& shape) {
   Attrs attrs = u.attrs;

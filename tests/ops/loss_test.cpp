@@ -9,9 +9,7 @@
 namespace lockstep::test {
 namespace {
 
-const Op& op(const char* name) {
-  return *find_op(name)->op;
-}
+const Op& op(const char* name) { return *find_op(name)->op; }
 
 /// Logits [n, classes] and labels [n].
 OpCase logits_case(const char* name, std::int64_t n, std::int64_t classes, double scale) {

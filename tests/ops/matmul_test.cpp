@@ -7,9 +7,7 @@
 namespace lockstep::test {
 namespace {
 
-Attrs attrs(bool ta, bool tb) {
-  return {{"transpose_a", std::int64_t{ta}}, {"transpose_b", std::int64_t{tb}}};
-}
+Attrs attrs(bool ta, bool tb) { return {{"transpose_a", std::int64_t{ta}}, {"transpose_b", std::int64_t{tb}}}; }
 
 TensorType matrix(std::int64_t rows, std::int64_t columns, bool swapped) {
   return {swapped ? Shape{columns, rows} : Shape{rows, columns}, DType::f32};

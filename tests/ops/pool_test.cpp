@@ -2,8 +2,6 @@
 
 #include <limits>
 
-#include "ops/average_pool/average_pool.hpp"
-#include "ops/max_pool/max_pool.hpp"
 #include "ops/max_pool/window.hpp"
 #include "ops/op_check.hpp"
 

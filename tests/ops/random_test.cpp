@@ -6,9 +6,7 @@
 namespace lockstep::test {
 namespace {
 
-const Op& op(const char* name) {
-  return *find_op(name)->op;
-}
+const Op& op(const char* name) { return *find_op(name)->op; }
 
 OpCase dropout_case(const Shape& shape, double rate, StepContext step, const std::string& name = "layer1") {
   return {op("dropout"),

@@ -5,8 +5,8 @@
 #include <numeric>
 #include <vector>
 
+#include "ops/define.hpp"
 #include "ops/op_check.hpp"
-#include "ops/reorder/reorder.hpp"
 
 namespace lockstep::test {
 namespace {
@@ -23,7 +23,7 @@ struct Block {
 
 template <class T>
 void run(const TensorType& type, Layout from, Layout to, const T* in, T* out) {
-  const auto kernel = reorder_cpu({{}, {type}, {type}, {from}, {to}});
+  const auto kernel = reorder_entry().cpu({{}, {type}, {type}, {from}, {to}});
   Block<std::byte> scratch(kernel->scratch_bytes());
   const std::array<const std::byte*, 1> ins{reinterpret_cast<const std::byte*>(in)};
   const std::array<std::byte*, 1> outs{reinterpret_cast<std::byte*>(out)};

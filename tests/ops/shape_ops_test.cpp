@@ -4,14 +4,10 @@ namespace lockstep::test {
 namespace {
 
 using List = std::vector<std::int64_t>;
-const Op& op(const char* name) {
-  return *find_op(name)->op;
-}
+const Op& op(const char* name) { return *find_op(name)->op; }
 
 /// Copies are exact.
-void expect_same(const OpCase& c) {
-  expect_cpu_matches_reference(c, 0);
-}
+void expect_same(const OpCase& c) { expect_cpu_matches_reference(c, 0); }
 
 TEST(ShapeOps, TransposeMatchesTheReference) {
   const std::vector<std::pair<Shape, List>> cases{{{}, {}},

@@ -1,7 +1,7 @@
-#include "ops/add/add.hpp"
-
 #include "ops/elementwise.hpp"
 
+/// add: y = a + b, elementwise. a, b broadcast as numpy's → y, f32.
+/// Gradient: g for both, summed over the axes along which an operand was broadcast.
 namespace lockstep {
 namespace {
 
@@ -12,15 +12,12 @@ std::vector<Value> gradient(const GradientCall& call) {
 
 }  // namespace
 
-/// add: y = a + b, elementwise. a, b broadcast as numpy's → y, f32.
-/// Gradient: g for both, summed over the axes along which an operand was broadcast.
-const Op& add_op() {
-  static const ElementwiseOp op("add", 2, 1, gradient);
-  return op;
+const OpEntry& add_entry() {
+  static const DefinedOp op(elementwise(
+      "add", 1, gradient, [](double a, double b) { return a + b; }, [](float a, float b) { return a + b; }));
+  return op.entry;
 }
 
-Value add(Value a, Value b) {
-  return a.graph->add(add_op(), {}, {a, b});
-}
+Value add(Value a, Value b) { return a.graph->add(add_op(), {}, {a, b}); }
 
 }  // namespace lockstep

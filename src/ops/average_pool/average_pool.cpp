@@ -1,46 +1,111 @@
-#include "ops/average_pool/average_pool.hpp"
-
-#include "lockstep/ops.hpp"
 #include "ops/max_pool/window.hpp"
 
+/// The mean of each window, and its gradient; both linear, each the other's gradient.
+///
+///   average_pool           x [N, C, H, W] → y [N, C, H', W'] = Σ window / window²; padding counts as zeros (PyTorch's count_include_pad)
+///   average_pool_backward  g [N, C, H', W'] → dx [N, C, H, W]: g / window² added all over its window (attributes height, width)
+///
+/// Attributes of both: window, stride, padding.
 namespace lockstep {
 namespace {
 
-class AveragePool final : public Op {
+double elements(const Windows& s) { return static_cast<double>(s.window * s.window); }
+
+std::vector<TensorType> infer(std::string_view op, std::span<const TensorType> in, const Attrs& attrs) {
+  return {{windows_on(in[0], attrs, op).y(), DType::f32}};
+}
+
+std::vector<Value> gradient(const GradientCall& call) {
+  return {call.graph.add(average_pool_backward_op(), backward_attrs(call.attrs, call.inputs[0].shape()), {call.grads[0]})};
+}
+
+void reference(const ReferenceCall& call) {
+  const Windows s = windows_on(call.in_types[0], call.attrs, "average_pool");
+  std::ranges::fill(call.out[0], 0.0);
+  for_each_in_window(s, [&](std::size_t to, std::size_t from, std::int64_t) { call.out[0][to] += call.in[0][from] / elements(s); });
+}
+
+class Kernel final : public PoolKernel {
  public:
-  [[nodiscard]] std::string_view name() const override { return "average_pool"; }
-  [[nodiscard]] std::vector<TensorType> infer(std::span<const TensorType> in, const Attrs& attrs) const override {
-    return {{windows_on(in[0], attrs, name()).y(), DType::f32}};
-  }
-  [[nodiscard]] std::vector<Value> gradient(const GradientCall& call) const override {
-    return {call.graph.add(average_pool_backward_op(), backward_attrs(call.attrs, call.inputs[0].shape()), {call.grads[0]})};
+  explicit Kernel(const KernelSpec& spec) : PoolKernel(windows_on(spec.in[0], spec.attrs, "average_pool"), spec.in_layouts[0]) {}
+
+  void run(const CpuCall& call) override {
+    const float share = 1.0f / static_cast<float>(elements(s_));
+    for_each_window(s_, planes_, [&](const WindowPlace& at) {
+      in_runs<8>(planes_.lanes, [&](auto width, std::int64_t lane) {
+        float total[width] = {};
+        inside(at, [&](std::int64_t from, int) {
+          const float* x = call.input(0) + from + lane;
+          for (int l = 0; l < width; ++l) {
+            total[l] += x[l];
+          }
+        });
+        for (int l = 0; l < width; ++l) {
+          call.output(0)[at.y + lane + l] = total[l] * share;
+        }
+      });
+    });
   }
 };
 
-class AveragePoolBackward final : public Op {
+std::vector<TensorType> backward_infer(std::string_view op, std::span<const TensorType> in, const Attrs& attrs) {
+  return {{windows_under(in[0], attrs, op).x(), DType::f32}};
+}
+
+std::vector<Value> backward_gradient(const GradientCall& call) {
+  return {average_pool(call.grads[0], call.attrs.integer("window"), call.attrs.integer("stride"), call.attrs.integer("padding"))};
+}
+
+void backward_reference(const ReferenceCall& call) {
+  const Windows s = windows_under(call.in_types[0], call.attrs, "average_pool_backward");
+  std::ranges::fill(call.out[0], 0.0);
+  for_each_in_window(s, [&](std::size_t to, std::size_t from, std::int64_t) { call.out[0][from] += call.in[0][to] / elements(s); });
+}
+
+class BackwardKernel final : public PoolKernel {
  public:
-  [[nodiscard]] std::string_view name() const override { return "average_pool_backward"; }
-  [[nodiscard]] std::vector<TensorType> infer(std::span<const TensorType> in, const Attrs& attrs) const override {
-    return {{windows_under(in[0], attrs, name()).x(), DType::f32}};
-  }
-  [[nodiscard]] std::vector<Value> gradient(const GradientCall& call) const override {
-    return {average_pool(call.grads[0], call.attrs.integer("window"), call.attrs.integer("stride"), call.attrs.integer("padding"))};
+  explicit BackwardKernel(const KernelSpec& spec)
+      : PoolKernel(windows_under(spec.in[0], spec.attrs, "average_pool_backward"), spec.in_layouts[0]) {}
+
+  void run(const CpuCall& call) override {
+    const float share = 1.0f / static_cast<float>(elements(s_));
+    std::int64_t zeroed = -1;
+    for_each_window(s_, planes_, [&](const WindowPlace& at) {
+      if (at.plane != zeroed) {
+        zeroed = at.plane;
+        zero_plane(call.output(0), zeroed);
+      }
+      inside(at, [&](std::int64_t to, int) {
+        float* dx = call.output(0) + to;
+        const float* g = call.input(0) + at.y;
+        for (std::int64_t l = 0; l < planes_.lanes; ++l) {
+          dx[l] += g[l] * share;
+        }
+      });
+    });
   }
 };
 
 }  // namespace
 
-const Op& average_pool_op() {
-  static const AveragePool op;
-  return op;
-}
-const Op& average_pool_backward_op() {
-  static const AveragePoolBackward op;
-  return op;
+const OpEntry& average_pool_entry() {
+  static const DefinedOp op({.name = "average_pool",
+                             .infer = infer,
+                             .gradient = gradient,
+                             .reference = reference,
+                             .cpu = make<Kernel>,
+                             .layouts = follow_layouts});
+  return op.entry;
 }
 
-void average_pool_layouts(KernelSpec& spec) {
-  follow_layouts(spec);
+const OpEntry& average_pool_backward_entry() {
+  static const DefinedOp op({.name = "average_pool_backward",
+                             .infer = backward_infer,
+                             .gradient = backward_gradient,
+                             .reference = backward_reference,
+                             .cpu = make<BackwardKernel>,
+                             .layouts = follow_layouts});
+  return op.entry;
 }
 
 Value average_pool(Value x, std::int64_t window, std::int64_t stride, std::int64_t padding) {

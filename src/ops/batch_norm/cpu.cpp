@@ -219,11 +219,7 @@ class BatchNormBackwardKernel final : public CpuKernel {
 
 }  // namespace
 
-std::unique_ptr<CpuKernel> batch_norm_cpu(const KernelSpec& spec) {
-  return std::make_unique<BatchNormKernel>(spec);
-}
-std::unique_ptr<CpuKernel> batch_norm_backward_cpu(const KernelSpec& spec) {
-  return std::make_unique<BatchNormBackwardKernel>(spec);
-}
+std::unique_ptr<CpuKernel> batch_norm_cpu(const KernelSpec& spec) { return make<BatchNormKernel>(spec); }
+std::unique_ptr<CpuKernel> batch_norm_backward_cpu(const KernelSpec& spec) { return make<BatchNormBackwardKernel>(spec); }
 
 }  // namespace lockstep

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "lockstep/ops.hpp"
 #include "ops/matmul/activation.hpp"
 
 namespace lockstep {
@@ -40,9 +39,11 @@ ConvSizes completed(std::string_view op, std::span<const TensorType> in, const A
   return s;
 }
 
-Cost conv_cost(Cost cost, const ConvSizes& s) {
+/// The cost of any of the three ops, whose lengths `kSizes` finds.
+template <ConvSizes (*kSizes)(std::span<const TensorType>, const Attrs&)>
+void conv_cost(Cost& cost, std::span<const TensorType> in, const Attrs& attrs) {
+  const ConvSizes s = kSizes(in, attrs);
   cost.flops = 2.0 * static_cast<double>(s.y().elements()) * static_cast<double>(s.c * s.kh * s.kw);
-  return cost;
 }
 
 Value backward_data(Value g, Value weight, const Attrs& attrs, const Shape& x) {
@@ -61,62 +62,44 @@ Value backward_weights(Value x, Value g, const Attrs& attrs, const Shape& weight
                       {x, g});
 }
 
-class Conv2d final : public Op {
- public:
-  [[nodiscard]] std::string_view name() const override { return "conv2d"; }
-  [[nodiscard]] std::vector<TensorType> infer(std::span<const TensorType> in, const Attrs& attrs) const override {
-    return {conv2d_sizes(in, attrs).y()};
-  }
-  [[nodiscard]] std::vector<Value> gradient(const GradientCall& call) const override {
-    require_no_activation(call.attrs, name());
-    const Value x = call.inputs[0], weight = call.inputs[1], g = call.grads[0];
-    const Value dw = backward_weights(x, g, call.attrs, weight.shape());
-    std::vector<Value> result{backward_data(g, weight, call.attrs, x.shape()), dw};
-    if (call.inputs.size() > 2) {
-      result.push_back(call.graph.output_of(dw, 1));
-    }
-    return result;
-  }
-  [[nodiscard]] Cost cost(std::span<const TensorType> in, std::span<const TensorType> out, const Attrs& attrs) const override {
-    return conv_cost(Op::cost(in, out, attrs), conv2d_sizes(in, attrs));
-  }
-};
+std::vector<TensorType> conv2d_infer(std::string_view, std::span<const TensorType> in, const Attrs& attrs) {
+  return {conv2d_sizes(in, attrs).y()};
+}
 
-class Conv2dBackwardData final : public Op {
- public:
-  [[nodiscard]] std::string_view name() const override { return "conv2d_backward_data"; }
-  [[nodiscard]] std::vector<TensorType> infer(std::span<const TensorType> in, const Attrs& attrs) const override {
-    return {conv2d_backward_data_sizes(in, attrs).x()};
+std::vector<Value> conv2d_gradient(const GradientCall& call) {
+  require_no_activation(call.attrs, "conv2d");
+  const Value x = call.inputs[0], weight = call.inputs[1], g = call.grads[0];
+  const Value dw = backward_weights(x, g, call.attrs, weight.shape());
+  std::vector<Value> result{backward_data(g, weight, call.attrs, x.shape()), dw};
+  if (call.inputs.size() > 2) {
+    result.push_back(call.graph.output_of(dw, 1));
   }
-  [[nodiscard]] std::vector<Value> gradient(const GradientCall& call) const override {
-    const Value g = call.inputs[0], weight = call.inputs[1], u = call.grads[0];
-    return {conv2d(u, weight, {}, call.attrs.integer("stride"), call.attrs.integer("padding")),
-            backward_weights(u, g, call.attrs, weight.shape())};
-  }
-  [[nodiscard]] Cost cost(std::span<const TensorType> in, std::span<const TensorType> out, const Attrs& attrs) const override {
-    return conv_cost(Op::cost(in, out, attrs), conv2d_backward_data_sizes(in, attrs));
-  }
-};
+  return result;
+}
 
-class Conv2dBackwardWeights final : public Op {
- public:
-  [[nodiscard]] std::string_view name() const override { return "conv2d_backward_weights"; }
-  [[nodiscard]] std::vector<TensorType> infer(std::span<const TensorType> in, const Attrs& attrs) const override {
-    const ConvSizes s = conv2d_backward_weights_sizes(in, attrs);
-    return {s.weight(), s.bias()};
+std::vector<TensorType> conv2d_backward_data_infer(std::string_view, std::span<const TensorType> in, const Attrs& attrs) {
+  return {conv2d_backward_data_sizes(in, attrs).x()};
+}
+
+std::vector<Value> conv2d_backward_data_gradient(const GradientCall& call) {
+  const Value g = call.inputs[0], weight = call.inputs[1], u = call.grads[0];
+  return {conv2d(u, weight, {}, call.attrs.integer("stride"), call.attrs.integer("padding")),
+          backward_weights(u, g, call.attrs, weight.shape())};
+}
+
+std::vector<TensorType> conv2d_backward_weights_infer(std::string_view, std::span<const TensorType> in, const Attrs& attrs) {
+  const ConvSizes s = conv2d_backward_weights_sizes(in, attrs);
+  return {s.weight(), s.bias()};
+}
+
+std::vector<Value> conv2d_backward_weights_gradient(const GradientCall& call) {
+  const Value x = call.inputs[0], g = call.inputs[1], u = call.grads[0], ub = call.grads[1];
+  const std::int64_t stride = call.attrs.integer("stride"), padding = call.attrs.integer("padding");
+  if (!u) {  // the gradient of the bias alone: a sum of g
+    return {{}, broadcast_to(reshape(ub, {1, -1, 1, 1}), g.shape())};
   }
-  [[nodiscard]] std::vector<Value> gradient(const GradientCall& call) const override {
-    const Value x = call.inputs[0], g = call.inputs[1], u = call.grads[0], ub = call.grads[1];
-    const std::int64_t stride = call.attrs.integer("stride"), padding = call.attrs.integer("padding");
-    if (!u) {  // the gradient of the bias alone: a sum of g
-      return {{}, broadcast_to(reshape(ub, {1, -1, 1, 1}), g.shape())};
-    }
-    return {backward_data(g, u, call.attrs, x.shape()), conv2d(x, u, ub, stride, padding)};
-  }
-  [[nodiscard]] Cost cost(std::span<const TensorType> in, std::span<const TensorType> out, const Attrs& attrs) const override {
-    return conv_cost(Op::cost(in, out, attrs), conv2d_backward_weights_sizes(in, attrs));
-  }
-};
+  return {backward_data(g, u, call.attrs, x.shape()), conv2d(x, u, ub, stride, padding)};
+}
 
 }  // namespace
 
@@ -156,17 +139,37 @@ ConvSizes conv2d_backward_weights_sizes(std::span<const TensorType> in, const At
   return s;
 }
 
-const Op& conv2d_op() {
-  static const Conv2d op;
-  return op;
+const OpEntry& conv2d_entry() {
+  static const DefinedOp op({.name = "conv2d",
+                             .infer = conv2d_infer,
+                             .gradient = conv2d_gradient,
+                             .cost = conv_cost<conv2d_sizes>,
+                             .reference = conv2d_reference,
+                             .cpu = conv2d_cpu,
+                             .layouts = conv2d_layouts});
+  return op.entry;
 }
-const Op& conv2d_backward_data_op() {
-  static const Conv2dBackwardData op;
-  return op;
+
+const OpEntry& conv2d_backward_data_entry() {
+  static const DefinedOp op({.name = "conv2d_backward_data",
+                             .infer = conv2d_backward_data_infer,
+                             .gradient = conv2d_backward_data_gradient,
+                             .cost = conv_cost<conv2d_backward_data_sizes>,
+                             .reference = conv2d_backward_data_reference,
+                             .cpu = conv2d_backward_data_cpu,
+                             .layouts = conv2d_backward_data_layouts});
+  return op.entry;
 }
-const Op& conv2d_backward_weights_op() {
-  static const Conv2dBackwardWeights op;
-  return op;
+
+const OpEntry& conv2d_backward_weights_entry() {
+  static const DefinedOp op({.name = "conv2d_backward_weights",
+                             .infer = conv2d_backward_weights_infer,
+                             .gradient = conv2d_backward_weights_gradient,
+                             .cost = conv_cost<conv2d_backward_weights_sizes>,
+                             .reference = conv2d_backward_weights_reference,
+                             .cpu = conv2d_backward_weights_cpu,
+                             .layouts = conv2d_backward_weights_layouts});
+  return op.entry;
 }
 
 Value conv2d(Value x, Value weight, Value bias, std::int64_t stride, std::int64_t padding) {

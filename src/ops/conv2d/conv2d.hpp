@@ -1,8 +1,6 @@
 #pragma once
 
-#include <memory>
-
-#include "lockstep/kernel.hpp"
+#include "ops/define.hpp"
 
 /// Convolution (cross-correlation, as everywhere in this field) and the two ops of its gradient. All three are linear in each operand, so
 /// each one's gradient is written in the other two.
@@ -14,10 +12,6 @@
 ///
 /// Attributes of all: stride, padding.
 namespace lockstep {
-
-const Op& conv2d_op();
-const Op& conv2d_backward_data_op();
-const Op& conv2d_backward_weights_op();
 
 void conv2d_reference(const ReferenceCall& call);
 void conv2d_backward_data_reference(const ReferenceCall& call);

@@ -27,9 +27,7 @@ struct Layouts {
   Layout x, y;
 };
 
-dnnl::memory::dims both(std::int64_t length) {
-  return {length, length};
-}
+dnnl::memory::dims both(std::int64_t length) { return {length, length}; }
 
 Forward::primitive_desc describe_forward(const ConvSizes& s, const Formats& f, const dnnl::primitive_attr& attr, bool biased) {
   const Desc bias = biased ? onednn::desc(s.bias()) : Desc();
@@ -69,22 +67,7 @@ Desc format(const TensorType& type, Layout layout, Layout other) {
   return onednn::desc(type, same_memory ? Layout::channels_last : layout);
 }
 
-/// The first format for which `describe` gives quick code: as the operands lie; else plain for few channels (where the generated code would
-/// pad 1 or 3 channels to 16, the product-based one is 3 times quicker), any, plain: the kernel then reorders operands on their way.
-template <class Describe>
-std::unique_ptr<CpuKernel> quickest(const ConvSizes& s, Layouts layouts, bool plain_first, Describe describe) {
-  const Formats given{format(s.x(), layouts.x, layouts.y), format(s.y(), layouts.y, layouts.x)};
-  const Formats any{onednn::any(s.x()), onednn::any(s.y())}, plain{onednn::desc(s.x()), onednn::desc(s.y())};
-  const auto order = plain_first ? std::array{given, plain, any} : std::array{given, any, plain};
-  for (const bool accept_slow : {false, true}) {
-    for (const Formats& formats : order) {
-      if (auto kernel = describe(given, formats, accept_slow)) {
-        return kernel;
-      }
-    }
-  }
-  throw std::runtime_error("oneDNN has no convolution for " + s.x().str() + " and " + s.weight().str());
-}
+Formats formats_of(const ConvSizes& s, Layout x, Layout y) { return {format(s.x(), x, y), format(s.y(), y, x)}; }
 
 /// Calls `make`; nothing when oneDNN has no such primitive.
 template <class Make>
@@ -96,61 +79,63 @@ auto if_known(Make make) -> std::optional<decltype(make())> {
   }
 }
 
+/// The first format for which `describe` gives quick code: as the operands lie; else plain for few channels (where the generated code would
+/// pad 1 or 3 channels to 16, the product-based one is 3 times quicker), any, plain: the kernel then reorders operands on their way.
+template <class Describe>
+std::unique_ptr<CpuKernel> quickest(const ConvSizes& s, const Formats& given, bool plain_first, Describe describe,
+                                    const std::vector<Operand>& operands) {
+  const Formats any{onednn::any(s.x()), onednn::any(s.y())}, plain{onednn::desc(s.x()), onednn::desc(s.y())};
+  const auto order = plain_first ? std::array{given, plain, any} : std::array{given, any, plain};
+  for (const bool accept_slow : {false, true}) {
+    for (const Formats& formats : order) {
+      const auto description = if_known([&] { return describe(formats); });
+      if (description && (accept_slow || !onednn::is_slow(*description))) {
+        return std::make_unique<onednn::PrimitiveKernel>(*description, operands);
+      }
+    }
+  }
+  throw std::runtime_error("oneDNN has no convolution for " + s.x().str() + " and " + s.weight().str());
+}
+
 }  // namespace
 
 std::unique_ptr<CpuKernel> conv2d_cpu(const KernelSpec& spec) {
   const ConvSizes s = conv2d_sizes(spec.in, spec.attrs);
+  const Formats mine = formats_of(s, spec.in_layouts[0], spec.out_layouts[0]);
   const bool biased = spec.in.size() > 2;
-  const Layouts layouts{spec.in_layouts[0], spec.out_layouts[0]};
-  return quickest(s, layouts, false, [&](const Formats& mine, const Formats& formats, bool accept_slow) -> std::unique_ptr<CpuKernel> {
-    const auto d = if_known([&] { return describe_forward(s, formats, attributes_with_activation(spec.attrs), biased); });
-    if (!d || (onednn::is_slow(*d) && !accept_slow)) {
-      return nullptr;
-    }
-    std::vector<Operand> operands{{DNNL_ARG_SRC, mine.x}, {DNNL_ARG_WEIGHTS, onednn::desc(s.weight())}};
-    if (biased) {
-      operands.push_back({DNNL_ARG_BIAS, onednn::desc(s.bias())});
-    }
-    operands.push_back({DNNL_ARG_DST, mine.y, true});
-    return std::make_unique<onednn::PrimitiveKernel>(*d, operands);
-  });
+  std::vector<Operand> operands{{DNNL_ARG_SRC, mine.x}, {DNNL_ARG_WEIGHTS, onednn::desc(s.weight())}};
+  if (biased) {
+    operands.push_back({DNNL_ARG_BIAS, onednn::desc(s.bias())});
+  }
+  operands.push_back({DNNL_ARG_DST, mine.y, true});
+  const auto describe = [&](const Formats& f) { return describe_forward(s, f, attributes_with_activation(spec.attrs), biased); };
+  return quickest(s, mine, false, describe, operands);
 }
 
 std::unique_ptr<CpuKernel> conv2d_backward_data_cpu(const KernelSpec& spec) {
   const ConvSizes s = conv2d_backward_data_sizes(spec.in, spec.attrs);
-  const Layouts layouts{spec.out_layouts[0], spec.in_layouts[0]};
-  return quickest(s, layouts, s.c <= 3, [&](const Formats& mine, const Formats& formats, bool accept_slow) -> std::unique_ptr<CpuKernel> {
-    const auto d = if_known([&] {
-      return onednn::describe_backward<BackwardData>(describe_forward(s, formats, onednn::attributes(), false), onednn::attributes(),
-                                                     kDirect, formats.x, onednn::any(s.weight()), formats.y, both(s.stride),
-                                                     both(s.padding), both(s.padding));
-    });
-    if (!d || (onednn::is_slow(*d) && !accept_slow)) {
-      return nullptr;
-    }
-    return std::make_unique<onednn::PrimitiveKernel>(
-        *d,
-        std::vector<Operand>{{DNNL_ARG_DIFF_DST, mine.y}, {DNNL_ARG_WEIGHTS, onednn::desc(s.weight())}, {DNNL_ARG_DIFF_SRC, mine.x, true}});
-  });
+  const Formats mine = formats_of(s, spec.out_layouts[0], spec.in_layouts[0]);
+  const auto describe = [&](const Formats& f) {
+    return onednn::describe_backward<BackwardData>(describe_forward(s, f, onednn::attributes(), false), onednn::attributes(), kDirect, f.x,
+                                                   onednn::any(s.weight()), f.y, both(s.stride), both(s.padding), both(s.padding));
+  };
+  return quickest(s, mine, s.c <= 3, describe,
+                  {{DNNL_ARG_DIFF_DST, mine.y}, {DNNL_ARG_WEIGHTS, onednn::desc(s.weight())}, {DNNL_ARG_DIFF_SRC, mine.x, true}});
 }
 
 std::unique_ptr<CpuKernel> conv2d_backward_weights_cpu(const KernelSpec& spec) {
   const ConvSizes s = conv2d_backward_weights_sizes(spec.in, spec.attrs);
-  const Layouts layouts{spec.in_layouts[0], spec.in_layouts[1]};
-  return quickest(s, layouts, false, [&](const Formats& mine, const Formats& formats, bool accept_slow) -> std::unique_ptr<CpuKernel> {
-    const auto d = if_known([&] {
-      return onednn::describe_backward<BackwardWeights>(describe_forward(s, formats, onednn::attributes(), true), onednn::attributes(),
-                                                        kDirect, formats.x, onednn::any(s.weight()), onednn::desc(s.bias()), formats.y,
-                                                        both(s.stride), both(s.padding), both(s.padding));
-    });
-    if (!d || (onednn::is_slow(*d) && !accept_slow)) {
-      return nullptr;
-    }
-    return std::make_unique<onednn::PrimitiveKernel>(*d, std::vector<Operand>{{DNNL_ARG_SRC, mine.x},
-                                                                              {DNNL_ARG_DIFF_DST, mine.y},
-                                                                              {DNNL_ARG_DIFF_WEIGHTS, onednn::desc(s.weight()), true},
-                                                                              {DNNL_ARG_DIFF_BIAS, onednn::desc(s.bias()), true}});
-  });
+  const Formats mine = formats_of(s, spec.in_layouts[0], spec.in_layouts[1]);
+  const auto describe = [&](const Formats& f) {
+    return onednn::describe_backward<BackwardWeights>(describe_forward(s, f, onednn::attributes(), true), onednn::attributes(), kDirect,
+                                                      f.x, onednn::any(s.weight()), onednn::desc(s.bias()), f.y, both(s.stride),
+                                                      both(s.padding), both(s.padding));
+  };
+  return quickest(s, mine, false, describe,
+                  {{DNNL_ARG_SRC, mine.x},
+                   {DNNL_ARG_DIFF_DST, mine.y},
+                   {DNNL_ARG_DIFF_WEIGHTS, onednn::desc(s.weight()), true},
+                   {DNNL_ARG_DIFF_BIAS, onednn::desc(s.bias()), true}});
 }
 
 void conv2d_layouts(KernelSpec& spec) {

@@ -32,9 +32,7 @@ void for_each_product(const ConvSizes& s, Visit visit) {
 }
 
 /// The channel of element i of a tensor [N, O, H', W'].
-std::size_t channel(std::size_t i, const ConvSizes& s) {
-  return i / static_cast<std::size_t>(s.oh * s.ow) % static_cast<std::size_t>(s.o);
-}
+std::size_t channel(std::size_t i, const ConvSizes& s) { return i / static_cast<std::size_t>(s.oh * s.ow) % static_cast<std::size_t>(s.o); }
 
 }  // namespace
 

@@ -1,38 +1,36 @@
-#include "ops/correct/correct.hpp"
+#include <algorithm>
 
-#include <fmt/format.h>
-
-#include "lockstep/ops.hpp"
-#include "ops/shapes.hpp"
-
-namespace lockstep {
-namespace {
+#include "ops/softmax/row.hpp"
 
 /// correct: y = 1 where the greatest logit (the first of equals) is the label's, else 0.
 /// logits f32 [..., classes], labels i32 [...] → y f32 [...]. No gradient flows.
-class CorrectOp final : public Op {
- public:
-  [[nodiscard]] std::string_view name() const override { return "correct"; }
-  [[nodiscard]] std::vector<TensorType> infer(std::span<const TensorType> in, const Attrs&) const override {
-    check_operands(name(), in, {DType::f32, DType::i32});
-    std::vector<std::int64_t> dims = in[0].shape.dims();
-    if (dims.empty() || std::vector(dims.begin(), dims.end() - 1) != in[1].shape.dims()) {
-      throw ShapeError(fmt::format("correct: the labels {} do not belong to logits {}", in[1].shape.str(), in[0].shape.str()));
-    }
-    return {{in[1].shape, DType::f32}};
+namespace lockstep {
+namespace {
+
+void reference(const ReferenceCall& call) {
+  const Rows rows = rows_of(call.in_types[0].shape);
+  for (std::size_t r = 0; r < rows.count; ++r) {
+    const double* const x = call.in[0].data() + r * rows.length;
+    call.out[0][r] = std::max_element(x, x + rows.length) - x == static_cast<std::ptrdiff_t>(call.in[1][r]) ? 1 : 0;
   }
-  [[nodiscard]] std::vector<Value> gradient(const GradientCall&) const override { return {Value{}, Value{}}; }
-};
+}
+
+std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
+  return make_kernel([rows = rows_of(spec.in[0].shape)](const CpuCall& call) {
+    for (std::size_t r = 0; r < rows.count; ++r) {
+      const float* const x = call.input(0) + r * rows.length;
+      call.output(0)[r] = std::max_element(x, x + rows.length) - x == call.input<std::int32_t>(1)[r] ? 1.0F : 0.0F;
+    }
+  });
+}
 
 }  // namespace
 
-const Op& correct_op() {
-  static const CorrectOp op;
-  return op;
+const OpEntry& correct_entry() {
+  static const DefinedOp op({.name = "correct", .infer = one_number_a_label, .gradient = no_gradient, .reference = reference, .cpu = cpu});
+  return op.entry;
 }
 
-Value correct(Value logits, Value labels) {
-  return logits.graph->add(correct_op(), {}, {logits, labels});
-}
+Value correct(Value logits, Value labels) { return logits.graph->add(correct_op(), {}, {logits, labels}); }
 
 }  // namespace lockstep

@@ -1,7 +1,7 @@
-#include "ops/div/div.hpp"
-
 #include "ops/elementwise.hpp"
 
+/// div: y = a / b, elementwise. a, b broadcast as numpy's → y, f32.
+/// Gradient: g/b and −g·y/b, summed over the axes along which an operand was broadcast.
 namespace lockstep {
 namespace {
 
@@ -13,15 +13,12 @@ std::vector<Value> gradient(const GradientCall& call) {
 
 }  // namespace
 
-/// div: y = a / b, elementwise. a, b broadcast as numpy's → y, f32.
-/// Gradient: g/b and −g·y/b, summed over the axes along which an operand was broadcast.
-const Op& div_op() {
-  static const ElementwiseOp op("div", 2, 1, gradient);
-  return op;
+const OpEntry& div_entry() {
+  static const DefinedOp op(elementwise(
+      "div", 1, gradient, [](double a, double b) { return a / b; }, [](float a, float b) { return a / b; }));
+  return op.entry;
 }
 
-Value div(Value a, Value b) {
-  return a.graph->add(div_op(), {}, {a, b});
-}
+Value div(Value a, Value b) { return a.graph->add(div_op(), {}, {a, b}); }
 
 }  // namespace lockstep

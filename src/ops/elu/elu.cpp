@@ -1,7 +1,11 @@
-#include "ops/elu/elu.hpp"
+#include <cmath>
 
 #include "ops/elementwise.hpp"
+#include "ops/fast_math.hpp"
 
+/// elu: y = x where x > 0, else α·(e^x − 1), elementwise. x [...] → y [...], f32. Attribute: alpha.
+/// Gradient: g where x > 0, else g·(y + α).
+/// Clevert, Unterthiner, Hochreiter 2016, arXiv 1511.07289.
 namespace lockstep {
 namespace {
 
@@ -12,18 +16,24 @@ std::vector<Value> gradient(const GradientCall& call) {
   return {mul(call.grads[0], add(positive, mul(sub(number(x, 1), positive), slope)))};
 }
 
+void reference(const ReferenceCall& call) {
+  const double alpha = call.attrs.real("alpha");
+  reference_unary(call, [alpha](double x) { return x > 0 ? x : alpha * std::expm1(x); });
+}
+
+void tile(float* out, const float* const* in, std::size_t n, const Attrs& attrs) {
+  const auto alpha = static_cast<float>(attrs.real("alpha"));
+  tile_unary(out, in, n, [alpha](float x) { return x > 0.0F ? x : alpha * fast::expm1(x); });
+}
+
 }  // namespace
 
-/// elu: y = x where x > 0, else α·(e^x − 1), elementwise. x [...] → y [...], f32. Attribute: alpha.
-/// Gradient: g where x > 0, else g·(y + α).
-/// Clevert, Unterthiner, Hochreiter 2016, arXiv 1511.07289.
-const Op& elu_op() {
-  static const ElementwiseOp op("elu", 1, 16, gradient);
-  return op;
+const OpEntry& elu_entry() {
+  static const DefinedOp op(
+      {.name = "elu", .infer = elementwise_infer<1>, .gradient = gradient, .flops = 16, .reference = reference, .tile = tile});
+  return op.entry;
 }
 
-Value elu(Value x, double alpha) {
-  return x.graph->add(elu_op(), {{"alpha", alpha}}, {x});
-}
+Value elu(Value x, double alpha) { return x.graph->add(elu_op(), {{"alpha", alpha}}, {x}); }
 
 }  // namespace lockstep

@@ -1,10 +1,11 @@
-#include "ops/erf/erf.hpp"
-
 #include <cmath>
 #include <numbers>
 
 #include "ops/elementwise.hpp"
+#include "ops/fast_math.hpp"
 
+/// erf: y = 2/√π ∫₀ˣ exp(−t²) dt, elementwise. x [...] → y [...], f32.
+/// Gradient: g · 2/√π · exp(−x²).
 namespace lockstep {
 namespace {
 
@@ -15,15 +16,12 @@ std::vector<Value> gradient(const GradientCall& call) {
 
 }  // namespace
 
-/// erf: y = 2/√π ∫₀ˣ exp(−t²) dt, elementwise. x [...] → y [...], f32.
-/// Gradient: g · 2/√π · exp(−x²).
-const Op& erf_op() {
-  static const ElementwiseOp op("erf", 1, 30, gradient);
-  return op;
+const OpEntry& erf_entry() {
+  static const DefinedOp op(elementwise(
+      "erf", 30, gradient, [](double x) { return std::erf(x); }, [](float x) { return fast::erf(x); }));
+  return op.entry;
 }
 
-Value erf(Value x) {
-  return x.graph->add(erf_op(), {}, {x});
-}
+Value erf(Value x) { return x.graph->add(erf_op(), {}, {x}); }
 
 }  // namespace lockstep

@@ -103,11 +103,7 @@ class LayerNormBackwardKernel final : public CpuKernel {
 
 }  // namespace
 
-std::unique_ptr<CpuKernel> layer_norm_cpu(const KernelSpec& spec) {
-  return std::make_unique<LayerNormKernel>(spec);
-}
-std::unique_ptr<CpuKernel> layer_norm_backward_cpu(const KernelSpec& spec) {
-  return std::make_unique<LayerNormBackwardKernel>(spec);
-}
+std::unique_ptr<CpuKernel> layer_norm_cpu(const KernelSpec& spec) { return make<LayerNormKernel>(spec); }
+std::unique_ptr<CpuKernel> layer_norm_backward_cpu(const KernelSpec& spec) { return make<LayerNormBackwardKernel>(spec); }
 
 }  // namespace lockstep

@@ -41,9 +41,7 @@ const Activation* activation_of(const Attrs& attrs) {
   return found;
 }
 
-double alpha_of(const Attrs& attrs) {
-  return attrs.has("alpha") ? attrs.real("alpha") : 1.0;
-}
+double alpha_of(const Attrs& attrs) { return attrs.has("alpha") ? attrs.real("alpha") : 1.0; }
 
 }  // namespace
 

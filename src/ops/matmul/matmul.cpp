@@ -4,7 +4,6 @@
 
 #include <numeric>
 
-#include "lockstep/ops.hpp"
 #include "ops/matmul/activation.hpp"
 
 namespace lockstep {
@@ -19,9 +18,7 @@ Value swapped(Value x) {
 }
 
 /// [..., rows, columns] → [all rows, columns]
-Value stacked(Value x) {
-  return x.shape().rank() == 2 ? x : reshape(x, {-1, x.shape()[-1]});
-}
+Value stacked(Value x) { return x.shape().rank() == 2 ? x : reshape(x, {-1, x.shape()[-1]}); }
 
 Value gradient_of_a(Value a, Value b, Value g, bool ta, bool tb) {
   if (!ta) {
@@ -42,36 +39,29 @@ Value gradient_of_b(Value a, Value b, Value g, bool ta, bool tb) {
   return tb ? matmul(g, a, true, ta) : matmul(a, g, !ta, false);
 }
 
-class Matmul final : public Op {
- public:
-  [[nodiscard]] std::string_view name() const override { return "matmul"; }
+std::vector<TensorType> matmul_infer(std::string_view, std::span<const TensorType> in, const Attrs& attrs) {
+  const MatmulSizes s = matmul_sizes(in, attrs);
+  std::vector<std::int64_t> dims = in[0].shape.dims();
+  dims[dims.size() - 2] = s.m;
+  dims[dims.size() - 1] = s.n;
+  return {{Shape(std::move(dims)), DType::f32}};
+}
 
-  [[nodiscard]] std::vector<TensorType> infer(std::span<const TensorType> in, const Attrs& attrs) const override {
-    const MatmulSizes s = matmul_sizes(in, attrs);
-    std::vector<std::int64_t> dims = in[0].shape.dims();
-    dims[dims.size() - 2] = s.m;
-    dims[dims.size() - 1] = s.n;
-    return {{Shape(std::move(dims)), DType::f32}};
+std::vector<Value> matmul_gradient(const GradientCall& call) {
+  require_no_activation(call.attrs, "matmul");
+  const Value g = call.grads[0], a = call.inputs[0], b = call.inputs[1];
+  const bool ta = call.attrs.integer("transpose_a") != 0, tb = call.attrs.integer("transpose_b") != 0;
+  std::vector<Value> result{gradient_of_a(a, b, g, ta, tb), gradient_of_b(a, b, g, ta, tb)};
+  if (call.inputs.size() == 3) {
+    result.push_back(sum(stacked(g), {0}));
   }
+  return result;
+}
 
-  [[nodiscard]] std::vector<Value> gradient(const GradientCall& call) const override {
-    require_no_activation(call.attrs, name());
-    const Value g = call.grads[0], a = call.inputs[0], b = call.inputs[1];
-    const bool ta = call.attrs.integer("transpose_a") != 0, tb = call.attrs.integer("transpose_b") != 0;
-    std::vector<Value> result{gradient_of_a(a, b, g, ta, tb), gradient_of_b(a, b, g, ta, tb)};
-    if (call.inputs.size() == 3) {
-      result.push_back(sum(stacked(g), {0}));
-    }
-    return result;
-  }
-
-  [[nodiscard]] Cost cost(std::span<const TensorType> in, std::span<const TensorType> out, const Attrs& attrs) const override {
-    Cost cost = Op::cost(in, out, attrs);
-    const MatmulSizes s = matmul_sizes(in, attrs);
-    cost.flops = 2.0 * static_cast<double>(s.batch) * static_cast<double>(s.m) * static_cast<double>(s.n) * static_cast<double>(s.k);
-    return cost;
-  }
-};
+void matmul_cost(Cost& cost, std::span<const TensorType> in, const Attrs& attrs) {
+  const MatmulSizes s = matmul_sizes(in, attrs);
+  cost.flops = 2.0 * static_cast<double>(s.batch) * static_cast<double>(s.m) * static_cast<double>(s.n) * static_cast<double>(s.k);
+}
 
 }  // namespace
 
@@ -111,9 +101,14 @@ MatmulSizes matmul_sizes(std::span<const TensorType> in, const Attrs& attrs) {
   return s;
 }
 
-const Op& matmul_op() {
-  static const Matmul op;
-  return op;
+const OpEntry& matmul_entry() {
+  static const DefinedOp op({.name = "matmul",
+                             .infer = matmul_infer,
+                             .gradient = matmul_gradient,
+                             .cost = matmul_cost,
+                             .reference = matmul_reference,
+                             .cpu = matmul_cpu});
+  return op.entry;
 }
 
 Value matmul(Value a, Value b, bool transpose_a, bool transpose_b, Value bias) {

@@ -1,8 +1,6 @@
 #pragma once
 
-#include <memory>
-
-#include "lockstep/kernel.hpp"
+#include "ops/define.hpp"
 
 /// Matrix product  y = activation(op(a)·op(b) + bias),  op: the last two axes swapped where transpose_a, transpose_b say 1.
 /// a [..., m, k], b [..., k, n] or [k, n], bias [n] → y [..., m, n].
@@ -10,7 +8,6 @@
 /// summed over all axes but the last. Each is one product without a transposed copy, but for a transposed batched `a` with a `b` of rank 2.
 namespace lockstep {
 
-const Op& matmul_op();
 void matmul_reference(const ReferenceCall& call);
 std::unique_ptr<CpuKernel> matmul_cpu(const KernelSpec& spec);
 

@@ -1,8 +1,11 @@
-#include "ops/max/max.hpp"
+#include <cmath>
+#include <limits>
 
 #include "ops/reduction.hpp"
-#include "ops/sum/sum.hpp"
 
+/// max: the greatest over the given axes, NaN if there is one.  x [...] → y [... without the axes, or with length 1 where keep], f32.
+/// Attributes: axes (negative from the last; empty: all), keep.
+/// Gradient: g to all elements equal to y, in equal parts.
 namespace lockstep {
 namespace {
 
@@ -13,18 +16,22 @@ std::vector<Value> gradient(const GradientCall& call) {
   return {mul(greatest, spread(share, x, call.attrs))};
 }
 
+void reference(const ReferenceCall& call) {
+  reference_fold(call, -std::numeric_limits<double>::infinity(), [](double y, double x) { return y > x || std::isnan(y) ? y : x; });
+}
+
+std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
+  return fold_kernel<MaxFold>(spec, [](float*, std::size_t) {});
+}
+
 }  // namespace
 
-/// max: the greatest over the given axes, NaN if there is one.  x [...] → y [... without the axes, or with length 1 where keep], f32.
-/// Attributes: axes (negative from the last; empty: all), keep.
-/// Gradient: g to all elements equal to y, in equal parts.
-const Op& max_op() {
-  static const ReductionOp op("max", gradient);
-  return op;
+const OpEntry& max_entry() {
+  static const DefinedOp op(
+      {.name = "max", .infer = reduction_infer, .gradient = gradient, .cost = reduction_cost, .reference = reference, .cpu = cpu});
+  return op.entry;
 }
 
-Value max(Value x, const std::vector<std::int64_t>& axes, bool keep) {
-  return x.graph->add(max_op(), reduction_attrs(axes, keep), {x});
-}
+Value max(Value x, const std::vector<std::int64_t>& axes, bool keep) { return x.graph->add(max_op(), reduction_attrs(axes, keep), {x}); }
 
 }  // namespace lockstep

@@ -27,26 +27,6 @@ struct Lanes {
   }
 };
 
-/// Own loops: the lanes of a blocked or channels_last tensor are a vector. oneDNN's pooling writes its index in its own format, which the
-/// reference could not check.
-class PoolKernel : public CpuKernel {
- protected:
-  PoolKernel(const Windows& windows, Layout layout) : s_(windows), planes_(planes_of(s_.n, s_.c, layout)) {}
-
-  /// Calls `visit(offset in x's memory, place in the window)` for the part of a window inside x.
-  template <class Visit>
-  void inside(const WindowPlace& at, Visit visit) const {
-    for (std::int64_t p = at.top; p < at.bottom; ++p) {
-      for (std::int64_t q = at.left; q < at.right; ++q) {
-        visit(at.x + (p * s_.w + q) * planes_.lanes, static_cast<int>(p * s_.window + q));
-      }
-    }
-  }
-
-  Windows s_;
-  Planes planes_;
-};
-
 class MaxPoolKernel final : public PoolKernel {
  public:
   explicit MaxPoolKernel(const KernelSpec& spec) : PoolKernel(windows_on(spec.in[0], spec.attrs, "max_pool"), spec.in_layouts[0]) {}
@@ -83,13 +63,12 @@ class MaxPoolBackwardKernel final : public PoolKernel {
       : PoolKernel(windows_under(spec.in[1], spec.attrs, "max_pool_backward"), spec.in_layouts[0]) {}
 
   void run(const CpuCall& call) override {
-    const std::size_t plane_size = static_cast<std::size_t>(s_.h * s_.w * planes_.lanes);
     const bool apart = s_.stride >= s_.window;  // no element lies in two windows
     std::int64_t zeroed = -1;
     for_each_window(s_, planes_, [&](const WindowPlace& at) {
       if (at.plane != zeroed) {
         zeroed = at.plane;
-        std::memset(call.output(0) + static_cast<std::size_t>(zeroed) * plane_size, 0, plane_size * sizeof(float));
+        zero_plane(call.output(0), zeroed);
       }
       in_runs<8>(planes_.lanes, [&](auto width, std::int64_t lane) {
         using V = Lanes<width>;
@@ -127,14 +106,8 @@ class MaxPoolPickKernel final : public PoolKernel {
 
 }  // namespace
 
-std::unique_ptr<CpuKernel> max_pool_cpu(const KernelSpec& spec) {
-  return std::make_unique<MaxPoolKernel>(spec);
-}
-std::unique_ptr<CpuKernel> max_pool_backward_cpu(const KernelSpec& spec) {
-  return std::make_unique<MaxPoolBackwardKernel>(spec);
-}
-std::unique_ptr<CpuKernel> max_pool_pick_cpu(const KernelSpec& spec) {
-  return std::make_unique<MaxPoolPickKernel>(spec);
-}
+std::unique_ptr<CpuKernel> max_pool_cpu(const KernelSpec& spec) { return make<MaxPoolKernel>(spec); }
+std::unique_ptr<CpuKernel> max_pool_backward_cpu(const KernelSpec& spec) { return make<MaxPoolBackwardKernel>(spec); }
+std::unique_ptr<CpuKernel> max_pool_pick_cpu(const KernelSpec& spec) { return make<MaxPoolPickKernel>(spec); }
 
 }  // namespace lockstep

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "lockstep/error.hpp"
-#include "lockstep/ops.hpp"
 #include "ops/max_pool/window.hpp"
 
 namespace lockstep {
@@ -15,67 +13,70 @@ void require_index(const TensorType& index, const Windows& s, std::string_view o
   }
 }
 
-class MaxPool final : public Op {
- public:
-  [[nodiscard]] std::string_view name() const override { return "max_pool"; }
-  [[nodiscard]] std::vector<TensorType> infer(std::span<const TensorType> in, const Attrs& attrs) const override {
-    const Windows s = windows_on(in[0], attrs, name());
-    if (s.window > 16) {
-      throw ShapeError(fmt::format("max_pool: a window of {} is larger than 16; max over the axes does whole images", s.window));
-    }
-    return {{s.y(), DType::f32}, {s.y(), DType::u8}};
+std::vector<TensorType> max_pool_infer(std::string_view op, std::span<const TensorType> in, const Attrs& attrs) {
+  const Windows s = windows_on(in[0], attrs, op);
+  if (s.window > 16) {
+    throw ShapeError(fmt::format("max_pool: a window of {} is larger than 16; max over the axes does whole images", s.window));
   }
-  [[nodiscard]] std::vector<Value> gradient(const GradientCall& call) const override {
-    return {call.graph.add(max_pool_backward_op(), backward_attrs(call.attrs, call.inputs[0].shape()), {call.outputs[1], call.grads[0]})};
-  }
-};
+  return {{s.y(), DType::f32}, {s.y(), DType::u8}};
+}
 
-class MaxPoolBackward final : public Op {
- public:
-  [[nodiscard]] std::string_view name() const override { return "max_pool_backward"; }
-  [[nodiscard]] std::vector<TensorType> infer(std::span<const TensorType> in, const Attrs& attrs) const override {
-    const Windows s = windows_under(in[1], attrs, name());
-    require_index(in[0], s, name());
-    return {{s.x(), DType::f32}};
-  }
-  [[nodiscard]] std::vector<Value> gradient(const GradientCall& call) const override {
-    const Attrs attrs{
-        {"window", call.attrs.integer("window")}, {"stride", call.attrs.integer("stride")}, {"padding", call.attrs.integer("padding")}};
-    return {{}, call.graph.add(max_pool_pick_op(), attrs, {call.inputs[0], call.grads[0]})};
-  }
-};
+std::vector<Value> max_pool_gradient(const GradientCall& call) {
+  return {call.graph.add(max_pool_backward_op(), backward_attrs(call.attrs, call.inputs[0].shape()), {call.outputs[1], call.grads[0]})};
+}
 
-class MaxPoolPick final : public Op {
- public:
-  [[nodiscard]] std::string_view name() const override { return "max_pool_pick"; }
-  [[nodiscard]] std::vector<TensorType> infer(std::span<const TensorType> in, const Attrs& attrs) const override {
-    const Windows s = windows_on(in[1], attrs, name());
-    require_index(in[0], s, name());
-    return {{s.y(), DType::f32}};
-  }
-  [[nodiscard]] std::vector<Value> gradient(const GradientCall& call) const override {
-    return {{},
-            call.graph.add(max_pool_backward_op(), backward_attrs(call.attrs, call.inputs[1].shape()), {call.inputs[0], call.grads[0]})};
-  }
-};
+std::vector<TensorType> max_pool_backward_infer(std::string_view op, std::span<const TensorType> in, const Attrs& attrs) {
+  const Windows s = windows_under(in[1], attrs, op);
+  require_index(in[0], s, op);
+  return {{s.x(), DType::f32}};
+}
+
+std::vector<Value> max_pool_backward_gradient(const GradientCall& call) {
+  const Attrs attrs{
+      {"window", call.attrs.integer("window")}, {"stride", call.attrs.integer("stride")}, {"padding", call.attrs.integer("padding")}};
+  return {{}, call.graph.add(max_pool_pick_op(), attrs, {call.inputs[0], call.grads[0]})};
+}
+
+std::vector<TensorType> max_pool_pick_infer(std::string_view op, std::span<const TensorType> in, const Attrs& attrs) {
+  const Windows s = windows_on(in[1], attrs, op);
+  require_index(in[0], s, op);
+  return {{s.y(), DType::f32}};
+}
+
+std::vector<Value> max_pool_pick_gradient(const GradientCall& call) {
+  return {{}, call.graph.add(max_pool_backward_op(), backward_attrs(call.attrs, call.inputs[1].shape()), {call.inputs[0], call.grads[0]})};
+}
 
 }  // namespace
 
-const Op& max_pool_op() {
-  static const MaxPool op;
-  return op;
-}
-const Op& max_pool_backward_op() {
-  static const MaxPoolBackward op;
-  return op;
-}
-const Op& max_pool_pick_op() {
-  static const MaxPoolPick op;
-  return op;
+const OpEntry& max_pool_entry() {
+  static const DefinedOp op({.name = "max_pool",
+                             .infer = max_pool_infer,
+                             .gradient = max_pool_gradient,
+                             .reference = max_pool_reference,
+                             .cpu = max_pool_cpu,
+                             .layouts = follow_layouts});
+  return op.entry;
 }
 
-void max_pool_layouts(KernelSpec& spec) {
-  follow_layouts(spec);
+const OpEntry& max_pool_backward_entry() {
+  static const DefinedOp op({.name = "max_pool_backward",
+                             .infer = max_pool_backward_infer,
+                             .gradient = max_pool_backward_gradient,
+                             .reference = max_pool_backward_reference,
+                             .cpu = max_pool_backward_cpu,
+                             .layouts = follow_layouts});
+  return op.entry;
+}
+
+const OpEntry& max_pool_pick_entry() {
+  static const DefinedOp op({.name = "max_pool_pick",
+                             .infer = max_pool_pick_infer,
+                             .gradient = max_pool_pick_gradient,
+                             .reference = max_pool_pick_reference,
+                             .cpu = max_pool_pick_cpu,
+                             .layouts = follow_layouts});
+  return op.entry;
 }
 
 Value max_pool(Value x, std::int64_t window, std::int64_t stride, std::int64_t padding) {

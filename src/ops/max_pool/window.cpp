@@ -43,9 +43,7 @@ Windows windows_under(const TensorType& g, const Attrs& attrs, std::string_view 
   return s;
 }
 
-Attrs backward_attrs(const Attrs& attrs, const Shape& x) {
-  return Attrs(attrs).set("height", x[2]).set("width", x[3]);
-}
+Attrs backward_attrs(const Attrs& attrs, const Shape& x) { return Attrs(attrs).set("height", x[2]).set("width", x[3]); }
 
 void follow_layouts(KernelSpec& spec) {
   Layout layout = Layout::plain;

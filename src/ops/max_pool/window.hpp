@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <type_traits>
 
-#include "lockstep/kernel.hpp"
+#include "ops/define.hpp"
 
 /// What the pooling ops share: windows on the last two axes of x [N, C, H, W], and the memory of rank-4 tensors in any layout.
 namespace lockstep {
@@ -89,6 +89,32 @@ void in_runs(std::int64_t lanes, Visit visit) {
     visit(std::integral_constant<int, 1>{}, lane);
   }
 }
+
+/// What the kernels share. Own loops: the lanes of a blocked or channels_last tensor are a vector. oneDNN's pooling writes its index in its
+/// own format, which the reference could not check.
+class PoolKernel : public CpuKernel {
+ protected:
+  PoolKernel(const Windows& windows, Layout layout) : s_(windows), planes_(planes_of(s_.n, s_.c, layout)) {}
+
+  /// Calls `visit(offset in x's memory, place in the window)` for the part of a window inside x.
+  template <class Visit>
+  void inside(const WindowPlace& at, Visit visit) const {
+    for (std::int64_t p = at.top; p < at.bottom; ++p) {
+      for (std::int64_t q = at.left; q < at.right; ++q) {
+        visit(at.x + (p * s_.w + q) * planes_.lanes, static_cast<int>(p * s_.window + q));
+      }
+    }
+  }
+
+  /// Zeros one plane of a tensor like x.
+  void zero_plane(float* x, std::int64_t plane) const {
+    const std::int64_t size = s_.h * s_.w * planes_.lanes;
+    std::fill_n(x + plane * size, size, 0.0f);
+  }
+
+  Windows s_;
+  Planes planes_;
+};
 
 /// The rule of ops that work in any layout: all operands of rank 4 take the layout of the first.
 void follow_layouts(KernelSpec& spec);

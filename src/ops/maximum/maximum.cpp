@@ -1,7 +1,9 @@
-#include "ops/maximum/maximum.hpp"
+#include <cmath>
 
 #include "ops/elementwise.hpp"
 
+/// maximum: y = max(a, b), elementwise. a, b broadcast as numpy's → y, f32. NaN if either is.
+/// Gradient: to the greater operand; half to each where they are equal. Summed over the axes along which an operand was broadcast.
 namespace lockstep {
 namespace {
 
@@ -13,15 +15,13 @@ std::vector<Value> gradient(const GradientCall& call) {
 
 }  // namespace
 
-/// maximum: y = max(a, b), elementwise. a, b broadcast as numpy's → y, f32. NaN if either is.
-/// Gradient: to the greater operand; half to each where they are equal. Summed over the axes along which an operand was broadcast.
-const Op& maximum_op() {
-  static const ElementwiseOp op("maximum", 2, 1, gradient);
-  return op;
+const OpEntry& maximum_entry() {
+  static const DefinedOp op(elementwise(
+      "maximum", 1, gradient, [](double a, double b) { return a > b || std::isnan(a) ? a : b; },
+      [](float a, float b) { return (a > b) | (a != a) ? a : b; }));
+  return op.entry;
 }
 
-Value maximum(Value a, Value b) {
-  return a.graph->add(maximum_op(), {}, {a, b});
-}
+Value maximum(Value a, Value b) { return a.graph->add(maximum_op(), {}, {a, b}); }
 
 }  // namespace lockstep

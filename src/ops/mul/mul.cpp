@@ -1,7 +1,7 @@
-#include "ops/mul/mul.hpp"
-
 #include "ops/elementwise.hpp"
 
+/// mul: y = a · b, elementwise. a, b broadcast as numpy's → y, f32.
+/// Gradient: g·b and g·a, summed over the axes along which an operand was broadcast.
 namespace lockstep {
 namespace {
 
@@ -12,15 +12,12 @@ std::vector<Value> gradient(const GradientCall& call) {
 
 }  // namespace
 
-/// mul: y = a · b, elementwise. a, b broadcast as numpy's → y, f32.
-/// Gradient: g·b and g·a, summed over the axes along which an operand was broadcast.
-const Op& mul_op() {
-  static const ElementwiseOp op("mul", 2, 1, gradient);
-  return op;
+const OpEntry& mul_entry() {
+  static const DefinedOp op(elementwise(
+      "mul", 1, gradient, [](double a, double b) { return a * b; }, [](float a, float b) { return a * b; }));
+  return op.entry;
 }
 
-Value mul(Value a, Value b) {
-  return a.graph->add(mul_op(), {}, {a, b});
-}
+Value mul(Value a, Value b) { return a.graph->add(mul_op(), {}, {a, b}); }
 
 }  // namespace lockstep

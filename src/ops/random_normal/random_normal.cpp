@@ -1,35 +1,56 @@
-#include "ops/random_normal/random_normal.hpp"
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numbers>
 
-#include "lockstep/ops.hpp"
-#include "ops/shapes.hpp"
-
-namespace lockstep {
-namespace {
+#include "ops/fast_math.hpp"
+#include "ops/keyed.hpp"
 
 /// random_normal: y normal with mean 0 and deviation 1.  → y [shape], f32.
 /// Attributes: shape (−1: the number of samples), name: keyed by (seed, name, step, place in the batch, element). No gradient.
 /// Two words u, v in (0, 1] and [0, 1) give √(−2 ln u)·cos 2πv and √(−2 ln u)·sin 2πv (Box and Muller 1958); they serve the elements 16
 /// apart that words 0 and 1, 2 and 3 of a counter belong to.
-class RandomNormalOp final : public Op {
- public:
-  [[nodiscard]] std::string_view name() const override { return "random_normal"; }
-  [[nodiscard]] std::vector<TensorType> infer(std::span<const TensorType> in, const Attrs& attrs) const override {
-    if (!in.empty()) {
-      throw ShapeError("random_normal takes no operands");
-    }
-    return {{batch_shape(attrs), DType::f32}};
+namespace lockstep {
+namespace {
+
+void reference(const ReferenceCall& call) {
+  const KeyedSource source(call.step, "random_normal", call.attrs.text("name"));
+  for_each_drawn(samples_of(call.out_types[0].shape), [&](std::size_t at, std::size_t row, std::size_t element) {
+    const bool second = (element / kKeyedCounters) % 2 == 1;
+    const std::size_t first_of_pair = second ? element - kKeyedCounters : element;
+    const double u = unit_float_above_zero(source.word(row, first_of_pair));
+    const double turn = 2 * std::numbers::pi * unit_float(source.word(row, first_of_pair + kKeyedCounters));
+    call.out[0][at] = std::sqrt(-2 * std::log(u)) * (second ? std::sin(turn) : std::cos(turn));
+  });
+}
+
+/// 16 pairs of normal numbers from 16 pairs of words.
+void normal_pairs(float* out, const std::uint32_t* words) {
+  for (std::size_t j = 0; j < kKeyedCounters; ++j) {
+    const float u = static_cast<float>(static_cast<std::int32_t>((words[j] >> 8U) + 1U)) * 0x1p-24F;
+    const float v = static_cast<float>(static_cast<std::int32_t>(words[kKeyedCounters + j] >> 8U)) * 0x1p-24F;
+    const float radius = std::sqrt(-2.0F * fast::log(u));
+    const fast::SinCos turn = fast::sincos_turns(v);
+    out[j] = radius * turn.cos;
+    out[kKeyedCounters + j] = radius * turn.sin;
   }
-  [[nodiscard]] std::vector<Value> gradient(const GradientCall& call) const override {
-    static_cast<void>(call);
-    return {};
-  }
-};
+}
+
+std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
+  const auto normal = [](const CpuCall& call, const KeyedWords& words, std::size_t begin, std::size_t count) {
+    std::array<float, kKeyedBlock> numbers;
+    normal_pairs(numbers.data(), words.data());
+    normal_pairs(numbers.data() + 2 * kKeyedCounters, words.data() + 2 * kKeyedCounters);
+    std::copy_n(numbers.begin(), count, call.output(0) + begin);
+  };
+  return keyed_kernel("random_normal", spec.attrs, spec.out[0], normal);
+}
 
 }  // namespace
 
-const Op& random_normal_op() {
-  static const RandomNormalOp op;
-  return op;
+const OpEntry& random_normal_entry() {
+  static const DefinedOp op({.name = "random_normal", .infer = infer_drawn, .gradient = no_gradient, .reference = reference, .cpu = cpu});
+  return op.entry;
 }
 
 Value random_normal(Graph& graph, const Shape& shape, const std::string& name) {

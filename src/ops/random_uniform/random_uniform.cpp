@@ -1,30 +1,31 @@
-#include "ops/random_uniform/random_uniform.hpp"
-
-#include "lockstep/ops.hpp"
-#include "ops/shapes.hpp"
-
-namespace lockstep {
-namespace {
+#include "ops/keyed.hpp"
 
 /// random_uniform: y uniform in [0, 1), multiples of 2^−24.  → y [shape], f32.
 /// Attributes: shape (−1: the number of samples), name: keyed by (seed, name, step, place in the batch, element). No gradient.
-class RandomUniformOp final : public Op {
- public:
-  [[nodiscard]] std::string_view name() const override { return "random_uniform"; }
-  [[nodiscard]] std::vector<TensorType> infer(std::span<const TensorType> in, const Attrs& attrs) const override {
-    if (!in.empty()) {
-      throw ShapeError("random_uniform takes no operands");
+namespace lockstep {
+namespace {
+
+void reference(const ReferenceCall& call) {
+  const KeyedSource source(call.step, "random_uniform", call.attrs.text("name"));
+  for_each_drawn(samples_of(call.out_types[0].shape),
+                 [&](std::size_t at, std::size_t row, std::size_t element) { call.out[0][at] = unit_float(source.word(row, element)); });
+}
+
+std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
+  const auto uniform = [](const CpuCall& call, const KeyedWords& words, std::size_t begin, std::size_t count) {
+    float* const y = call.output(0) + begin;
+    for (std::size_t i = 0; i < count; ++i) {
+      y[i] = static_cast<float>(static_cast<std::int32_t>(words[i] >> 8U)) * 0x1p-24F;
     }
-    return {{batch_shape(attrs), DType::f32}};
-  }
-  [[nodiscard]] std::vector<Value> gradient(const GradientCall&) const override { return {}; }
-};
+  };
+  return keyed_kernel("random_uniform", spec.attrs, spec.out[0], uniform);
+}
 
 }  // namespace
 
-const Op& random_uniform_op() {
-  static const RandomUniformOp op;
-  return op;
+const OpEntry& random_uniform_entry() {
+  static const DefinedOp op({.name = "random_uniform", .infer = infer_drawn, .gradient = no_gradient, .reference = reference, .cpu = cpu});
+  return op.entry;
 }
 
 Value random_uniform(Graph& graph, const Shape& shape, const std::string& name) {

@@ -1,25 +1,35 @@
-#include "ops/reorder/reorder.hpp"
-
 #include <algorithm>
+#include <cstring>
 
+#include "ops/define.hpp"
+#include "runtime/onednn.hpp"
+
+/// reorder: the same tensor in another memory layout: y = x, any type and shape. Only the plan's layout pass writes it, after
+/// differentiation, so it has no gradient; the layouts of operand and result say what it does, and between equal ones it copies.
 namespace lockstep {
 namespace {
 
-class Reorder final : public Op {
- public:
-  [[nodiscard]] std::string_view name() const override { return "reorder"; }
-  [[nodiscard]] std::vector<TensorType> infer(std::span<const TensorType> in, const Attrs&) const override { return {in[0]}; }
-};
+std::vector<TensorType> infer(std::string_view, std::span<const TensorType> in, const Attrs&) { return {in[0]}; }
+
+void reference(const ReferenceCall& call) { std::ranges::copy(call.in[0], call.out[0].begin()); }
+
+std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
+  const TensorType& type = spec.in[0];
+  if (spec.in_layouts[0] == spec.out_layouts[0]) {
+    return make_kernel([bytes = type.bytes()](const CpuCall& call) { std::memcpy(call.out[0], call.in[0], bytes); });
+  }
+  const onednn::Desc from = onednn::desc(type, spec.in_layouts[0]), to = onednn::desc(type, spec.out_layouts[0]);
+  const onednn::OneThread one_thread;
+  const dnnl::reorder::primitive_desc description(onednn::engine(), from, onednn::engine(), to, onednn::attributes());
+  return std::make_unique<onednn::PrimitiveKernel>(description,
+                                                   std::vector<onednn::Operand>{{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to, true}});
+}
 
 }  // namespace
 
-const Op& reorder_op() {
-  static const Reorder op;
-  return op;
-}
-
-void reorder_reference(const ReferenceCall& call) {
-  std::ranges::copy(call.in[0], call.out[0].begin());
+const OpEntry& reorder_entry() {
+  static const DefinedOp op({.name = "reorder", .infer = infer, .reference = reference, .cpu = cpu});
+  return op.entry;
 }
 
 }  // namespace lockstep

@@ -1,7 +1,10 @@
-#include "ops/sigmoid/sigmoid.hpp"
+#include <cmath>
 
 #include "ops/elementwise.hpp"
+#include "ops/fast_math.hpp"
 
+/// sigmoid: y = 1 / (1 + e^−x), elementwise. x [...] → y [...], f32.
+/// Gradient: g·y·(1 − y).
 namespace lockstep {
 namespace {
 
@@ -12,15 +15,12 @@ std::vector<Value> gradient(const GradientCall& call) {
 
 }  // namespace
 
-/// sigmoid: y = 1 / (1 + e^−x), elementwise. x [...] → y [...], f32.
-/// Gradient: g·y·(1 − y).
-const Op& sigmoid_op() {
-  static const ElementwiseOp op("sigmoid", 1, 18, gradient);
-  return op;
+const OpEntry& sigmoid_entry() {
+  static const DefinedOp op(elementwise(
+      "sigmoid", 18, gradient, [](double x) { return 1 / (1 + std::exp(-x)); }, [](float x) { return fast::sigmoid(x); }));
+  return op.entry;
 }
 
-Value sigmoid(Value x) {
-  return x.graph->add(sigmoid_op(), {}, {x});
-}
+Value sigmoid(Value x) { return x.graph->add(sigmoid_op(), {}, {x}); }
 
 }  // namespace lockstep

@@ -1,7 +1,11 @@
-#include "ops/silu/silu.hpp"
+#include <cmath>
 
 #include "ops/elementwise.hpp"
+#include "ops/fast_math.hpp"
 
+/// silu: y = x·s with s = sigmoid(x), elementwise. x [...] → y [...], f32.
+/// Gradient: g·(s + y·(1 − s)).
+/// Elfwing, Uchibe, Doya 2017, arXiv 1702.03118 (also known as swish).
 namespace lockstep {
 namespace {
 
@@ -12,16 +16,12 @@ std::vector<Value> gradient(const GradientCall& call) {
 
 }  // namespace
 
-/// silu: y = x·s with s = sigmoid(x), elementwise. x [...] → y [...], f32.
-/// Gradient: g·(s + y·(1 − s)).
-/// Elfwing, Uchibe, Doya 2017, arXiv 1702.03118 (also known as swish).
-const Op& silu_op() {
-  static const ElementwiseOp op("silu", 1, 19, gradient);
-  return op;
+const OpEntry& silu_entry() {
+  static const DefinedOp op(elementwise(
+      "silu", 19, gradient, [](double x) { return x / (1 + std::exp(-x)); }, [](float x) { return x * fast::sigmoid(x); }));
+  return op.entry;
 }
 
-Value silu(Value x) {
-  return x.graph->add(silu_op(), {}, {x});
-}
+Value silu(Value x) { return x.graph->add(silu_op(), {}, {x}); }
 
 }  // namespace lockstep

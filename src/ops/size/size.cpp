@@ -1,35 +1,11 @@
-#include "ops/size/size.hpp"
-
-#include <fmt/format.h>
-
-#include "lockstep/ops.hpp"
-
-namespace lockstep {
-namespace {
+#include "ops/define.hpp"
 
 /// size: how many elements x has along some axes, as a number. x [...] (any dtype, not read), attr axes → f32 [].
 /// Written as an op since the number of samples is known only when a graph is made for a lane's size. No gradient flows.
-class SizeOp final : public Op {
- public:
-  [[nodiscard]] std::string_view name() const override { return "size"; }
-  [[nodiscard]] std::vector<TensorType> infer(std::span<const TensorType> in, const Attrs& attrs) const override {
-    if (in.size() != 1) {
-      throw ShapeError(fmt::format("size: takes one operand, not {}", in.size()));
-    }
-    static_cast<void>(size_along(in[0].shape, attrs));
-    return {TensorType{}};
-  }
-  [[nodiscard]] std::vector<Value> gradient(const GradientCall&) const override { return {Value{}}; }
-  [[nodiscard]] Cost cost(std::span<const TensorType>, std::span<const TensorType>, const Attrs&) const override { return {0, 4}; }
-};
+namespace lockstep {
+namespace {
 
-}  // namespace
-
-const Op& size_op() {
-  static const SizeOp op;
-  return op;
-}
-
+/// The count itself: the product of the lengths of `axes` of the operand.
 std::int64_t size_along(const Shape& shape, const Attrs& attrs) {
   std::int64_t size = 1;
   for (const std::int64_t axis : attrs.list("axes")) {
@@ -38,8 +14,28 @@ std::int64_t size_along(const Shape& shape, const Attrs& attrs) {
   return size;
 }
 
-Value size(Value x, const std::vector<std::int64_t>& axes) {
-  return x.graph->add(size_op(), {{"axes", axes}}, {x});
+std::vector<TensorType> infer(std::string_view op, std::span<const TensorType> in, const Attrs& attrs) {
+  check_count(op, in, 1);
+  static_cast<void>(size_along(in[0].shape, attrs));
+  return {TensorType{}};
 }
+
+void cost(Cost& cost, std::span<const TensorType>, const Attrs&) { cost.bytes = 4; }
+
+void reference(const ReferenceCall& call) { call.out[0][0] = static_cast<double>(size_along(call.in_types[0].shape, call.attrs)); }
+
+std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
+  const auto size = static_cast<float>(size_along(spec.in[0].shape, spec.attrs));
+  return make_kernel([size](const CpuCall& call) { call.output(0)[0] = size; });
+}
+
+}  // namespace
+
+const OpEntry& size_entry() {
+  static const DefinedOp op({.name = "size", .infer = infer, .gradient = no_gradient, .cost = cost, .reference = reference, .cpu = cpu});
+  return op.entry;
+}
+
+Value size(Value x, const std::vector<std::int64_t>& axes) { return x.graph->add(size_op(), {{"axes", axes}}, {x}); }
 
 }  // namespace lockstep

@@ -8,13 +8,20 @@
 #include "ops/fast_math.hpp"
 #include "ops/reduction.hpp"
 
-/// What the kernels of the softmax family share: one row of n numbers at a time.
+/// What the softmax family shares: one row of n numbers at a time.
 namespace lockstep {
 
+/// `infer` of ops of logits f32 [..., classes] and labels i32 [...] that give one number a label, f32 [...].
+std::vector<TensorType> one_number_a_label(std::string_view op, std::span<const TensorType> in, const Attrs& attrs);
+
+/// In double: the greatest number of a row and Σ exp(x − max).
+struct RowSum {
+  double max, total;
+};
+RowSum reference_exp_sum(const double* x, std::size_t n);
+
 /// The greatest; NaN if there is one.
-inline float row_max(const float* x, std::size_t n) {
-  return fold_row<MaxFold>(x, n);
-}
+inline float row_max(const float* x, std::size_t n) { return fold_row<MaxFold>(x, n); }
 
 /// Σ exp(x − max), in an order that depends on n alone. The terms go to `out` where it is not null.
 template <bool kStore>

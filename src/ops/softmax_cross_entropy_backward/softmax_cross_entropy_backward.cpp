@@ -1,42 +1,71 @@
-#include "ops/softmax_cross_entropy_backward/softmax_cross_entropy_backward.hpp"
-
 #include <fmt/format.h>
 
-#include "lockstep/ops.hpp"
-#include "ops/one_hot/one_hot.hpp"
-#include "ops/shapes.hpp"
+#include <cmath>
 
-namespace lockstep {
-namespace {
+#include "ops/one_hot/one_hot.hpp"
+#include "ops/softmax/row.hpp"
 
 /// softmax_cross_entropy_backward: dx = (softmax(logits) − one_hot(label))·g.
 /// logits f32 [..., classes], labels i32 [...], g f32 [...] → dx f32 [..., classes].
 /// Gradient: none of its own; expand() writes it in primitive ops.
-class SoftmaxCrossEntropyBackwardOp final : public Op {
- public:
-  [[nodiscard]] std::string_view name() const override { return "softmax_cross_entropy_backward"; }
-  [[nodiscard]] std::vector<TensorType> infer(std::span<const TensorType> in, const Attrs&) const override {
-    check_operands(name(), in, {DType::f32, DType::i32, DType::f32});
-    std::vector<std::int64_t> dims = in[1].shape.dims();
-    dims.push_back(in[0].shape[-1]);
-    if (in[0].shape != Shape(std::move(dims)) || in[2].shape != in[1].shape) {
-      throw ShapeError(
-          fmt::format("softmax_cross_entropy_backward: {}, {} and {} do not belong together", in[0].str(), in[1].str(), in[2].str()));
+namespace lockstep {
+namespace {
+
+std::vector<TensorType> infer(std::string_view op, std::span<const TensorType> in, const Attrs&) {
+  check_operands(op, in, {DType::f32, DType::i32, DType::f32});
+  std::vector<std::int64_t> dims = in[1].shape.dims();
+  dims.push_back(in[0].shape[-1]);
+  if (in[0].shape != Shape(std::move(dims)) || in[2].shape != in[1].shape) {
+    throw ShapeError(
+        fmt::format("softmax_cross_entropy_backward: {}, {} and {} do not belong together", in[0].str(), in[1].str(), in[2].str()));
+  }
+  return {in[0]};
+}
+
+std::vector<Value> expand(Graph&, std::span<const Value> in, const Attrs&) {
+  std::vector<std::int64_t> column = in[2].shape().dims();
+  column.push_back(1);
+  return {mul(sub(softmax(in[0]), one_hot(in[1], in[0].shape()[-1])), reshape(in[2], Shape(std::move(column))))};
+}
+
+void reference(const ReferenceCall& call) {
+  const Rows rows = rows_of(call.in_types[0].shape);
+  for (std::size_t r = 0; r < rows.count; ++r) {
+    const double* const x = call.in[0].data() + r * rows.length;
+    double* const dx = call.out[0].data() + r * rows.length;
+    const std::size_t label = checked_index(static_cast<std::int64_t>(call.in[1][r]), static_cast<std::int64_t>(rows.length),
+                                            "softmax_cross_entropy_backward", "label", r);
+    const auto [max, total] = reference_exp_sum(x, rows.length);
+    for (std::size_t i = 0; i < rows.length; ++i) {
+      dx[i] = (std::exp(x[i] - max) / total - (i == label ? 1 : 0)) * call.in[2][r];
     }
-    return {in[0]};
   }
-  [[nodiscard]] std::vector<Value> expand(Graph&, std::span<const Value> in, const Attrs&) const override {
-    std::vector<std::int64_t> column = in[2].shape().dims();
-    column.push_back(1);
-    return {mul(sub(softmax(in[0]), one_hot(in[1], in[0].shape()[-1])), reshape(in[2], Shape(std::move(column))))};
-  }
-};
+}
+
+std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
+  return make_kernel([rows = rows_of(spec.in[0].shape)](const CpuCall& call) {
+    for (std::size_t r = 0; r < rows.count; ++r) {
+      const float* const x = call.input(0) + r * rows.length;
+      float* const dx = call.output(0) + r * rows.length;
+      const std::size_t label = checked_index(call.input<std::int32_t>(1)[r], static_cast<std::int64_t>(rows.length),
+                                              "softmax_cross_entropy_backward", "label", r);
+      const float g = call.input(2)[r];
+      const float scale = 1.0F / exp_sum<true>(dx, x, rows.length, row_max(x, rows.length));
+      const float at_label = dx[label] * scale - 1.0F;
+      for (std::size_t i = 0; i < rows.length; ++i) {
+        dx[i] = dx[i] * scale * g;
+      }
+      dx[label] = at_label * g;
+    }
+  });
+}
 
 }  // namespace
 
-const Op& softmax_cross_entropy_backward_op() {
-  static const SoftmaxCrossEntropyBackwardOp op;
-  return op;
+const OpEntry& softmax_cross_entropy_backward_entry() {
+  static const DefinedOp op(
+      {.name = "softmax_cross_entropy_backward", .infer = infer, .expand = expand, .reference = reference, .cpu = cpu});
+  return op.entry;
 }
 
 }  // namespace lockstep

@@ -1,7 +1,7 @@
-#include "ops/sub/sub.hpp"
-
 #include "ops/elementwise.hpp"
 
+/// sub: y = a − b, elementwise. a, b broadcast as numpy's → y, f32.
+/// Gradient: g and −g, summed over the axes along which an operand was broadcast.
 namespace lockstep {
 namespace {
 
@@ -12,15 +12,12 @@ std::vector<Value> gradient(const GradientCall& call) {
 
 }  // namespace
 
-/// sub: y = a − b, elementwise. a, b broadcast as numpy's → y, f32.
-/// Gradient: g and −g, summed over the axes along which an operand was broadcast.
-const Op& sub_op() {
-  static const ElementwiseOp op("sub", 2, 1, gradient);
-  return op;
+const OpEntry& sub_entry() {
+  static const DefinedOp op(elementwise(
+      "sub", 1, gradient, [](double a, double b) { return a - b; }, [](float a, float b) { return a - b; }));
+  return op.entry;
 }
 
-Value sub(Value a, Value b) {
-  return a.graph->add(sub_op(), {}, {a, b});
-}
+Value sub(Value a, Value b) { return a.graph->add(sub_op(), {}, {a, b}); }
 
 }  // namespace lockstep

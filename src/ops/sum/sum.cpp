@@ -1,26 +1,29 @@
-#include "ops/sum/sum.hpp"
-
 #include "ops/reduction.hpp"
-
-namespace lockstep {
-namespace {
-
-std::vector<Value> gradient(const GradientCall& call) {
-  return {spread(call.grads[0], call.inputs[0], call.attrs)};
-}
-
-}  // namespace
 
 /// sum: over the given axes.  x [...] → y [... without the axes, or with length 1 where keep], f32.
 /// Attributes: axes (negative from the last; empty: all), keep.
 /// Gradient: g, repeated along the axes.
-const Op& sum_op() {
-  static const ReductionOp op("sum", gradient);
-  return op;
+namespace lockstep {
+namespace {
+
+std::vector<Value> gradient(const GradientCall& call) { return {spread(call.grads[0], call.inputs[0], call.attrs)}; }
+
+void reference(const ReferenceCall& call) {
+  reference_fold(call, 0, [](double y, double x) { return y + x; });
 }
 
-Value sum(Value x, const std::vector<std::int64_t>& axes, bool keep) {
-  return x.graph->add(sum_op(), reduction_attrs(axes, keep), {x});
+std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
+  return fold_kernel<SumFold>(spec, [](float*, std::size_t) {});
 }
+
+}  // namespace
+
+const OpEntry& sum_entry() {
+  static const DefinedOp op(
+      {.name = "sum", .infer = reduction_infer, .gradient = gradient, .cost = reduction_cost, .reference = reference, .cpu = cpu});
+  return op.entry;
+}
+
+Value sum(Value x, const std::vector<std::int64_t>& axes, bool keep) { return x.graph->add(sum_op(), reduction_attrs(axes, keep), {x}); }
 
 }  // namespace lockstep

@@ -1,7 +1,10 @@
-#include "ops/tanh/tanh.hpp"
+#include <cmath>
 
 #include "ops/elementwise.hpp"
+#include "ops/fast_math.hpp"
 
+/// tanh: y = (e^x − e^−x) / (e^x + e^−x), elementwise. x [...] → y [...], f32.
+/// Gradient: g·(1 − y²).
 namespace lockstep {
 namespace {
 
@@ -12,15 +15,12 @@ std::vector<Value> gradient(const GradientCall& call) {
 
 }  // namespace
 
-/// tanh: y = (e^x − e^−x) / (e^x + e^−x), elementwise. x [...] → y [...], f32.
-/// Gradient: g·(1 − y²).
-const Op& tanh_op() {
-  static const ElementwiseOp op("tanh", 1, 20, gradient);
-  return op;
+const OpEntry& tanh_entry() {
+  static const DefinedOp op(elementwise(
+      "tanh", 20, gradient, [](double x) { return std::tanh(x); }, [](float x) { return fast::tanh(x); }));
+  return op.entry;
 }
 
-Value tanh(Value x) {
-  return x.graph->add(tanh_op(), {}, {x});
-}
+Value tanh(Value x) { return x.graph->add(tanh_op(), {}, {x}); }
 
 }  // namespace lockstep

@@ -1,0 +1,26 @@
+#include "ops/softmax/row.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+namespace lockstep {
+
+std::vector<TensorType> one_number_a_label(std::string_view op, std::span<const TensorType> in, const Attrs&) {
+  check_operands(op, in, {DType::f32, DType::i32});
+  std::vector<std::int64_t> dims = in[0].shape.dims();
+  if (dims.empty() || std::vector(dims.begin(), dims.end() - 1) != in[1].shape.dims()) {
+    throw ShapeError(fmt::format("{}: the labels {} do not belong to logits {}", op, in[1].shape.str(), in[0].shape.str()));
+  }
+  return {{in[1].shape, DType::f32}};
+}
+
+RowSum reference_exp_sum(const double* x, std::size_t n) {
+  RowSum row{*std::max_element(x, x + n), 0};
+  for (std::size_t i = 0; i < n; ++i) {
+    row.total += std::exp(x[i] - row.max);
+  }
+  return row;
+}
+
+}  // namespace lockstep
