@@ -28,7 +28,7 @@ void print_result(const nlohmann::ordered_json& result, bool json) {
     return;
   }
   for (const auto& [key, value] : result.items()) {
-    std::cout << fmt::format("{:26} {}\n", key, value.is_number_float() ? fmt::format("{:.4g}", value.get<double>()) : value.dump());
+    std::cout << fmt::format("{:28} {}\n", key, value.is_number_float() ? fmt::format("{:.4g}", value.get<double>()) : value.dump());
   }
 }
 
@@ -47,7 +47,7 @@ int run_bench(const Arguments& arguments) {
                                                           "step: steps to take the median of")(
       "mib", po::value<std::int64_t>()->default_value(200), "stream: size of the dataset that is made")(
       "cache", po::value<std::string>()->default_value("64MiB"), "stream: memory of each worker for data")(
-      "repeats", po::value<std::int64_t>()->default_value(3), "stream: epochs each way, in turns, to take the medians of")(
+      "repeats", po::value<std::int64_t>()->default_value(3), "stream: epochs each way, in turns of 128 steps")(
       "dir", po::value<std::string>()->default_value("")->value_name("DIR"), "stream: where the dataset is made and removed again")(
       "json", po::bool_switch(), "one JSON object");
   options.positional("what", 1);

@@ -3,9 +3,13 @@
 #include <malloc.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
+#include <ctime>
 #include <fstream>
+#include <functional>
+#include <iterator>
 #include <random>
 
 #include "cli/bench.hpp"
@@ -104,24 +108,33 @@ void drop_file_cache(const std::filesystem::path& folder) {
   }
 }
 
-/// One epoch as this worker saw it.
-struct Pass {
+/// Steps of one arm at a stretch, short enough that whatever else the machine does meets both arms alike. The reader of the arm that rests
+/// is no more than ReaderOptions::depth steps ahead.
+constexpr std::int64_t kTurn = 128;
+
+/// One way to hold the data, and how training went with it on this worker.
+struct Arm {
+  std::shared_ptr<ChunkCache> cache;
+  std::vector<double> rates;  ///< samples a second of all workers, a turn each
   double seconds = 0;
-  double waited = 0;  ///< for data
-  double bytes_read = 0;
-  double bytes_disk = 0;
-  double peak_resident_mib = 0;
+  double cpu_seconds = 0;  ///< of all threads
+  double waited = 0;       ///< seconds, for data
 };
 
-/// The same engine and the same samples, whatever the cache holds.
+double cpu_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+/// Trains one engine on the same samples in the same order from both arms, in turns.
 class StreamBench {
  public:
   StreamBench(Communicator& communicator, const Workload& workload, const Model& model, const JobShape& job, const Dataset& data,
               std::int64_t batch)
-      : communicator_(communicator),
-        data_(data),
-        table_(data.rows(), batch, job.lanes, static_cast<int>(model.least_lane())),
-        engine_(communicator, model, job, table_.max_lane_samples(), {0.9, 1e-4}) {
+      : table_(data.rows(), batch, job.lanes, static_cast<int>(model.least_lane())),
+        engine_(communicator, model, job, table_.max_lane_samples(), {0.9, 1e-4}),
+        lane_samples_(static_cast<std::size_t>(job.lanes)) {
     initialise(engine_.layout(), 1, engine_.parameters());
     const SyntheticBatch synthetic(workload, batch, job.lanes, engine_.lanes().begin, engine_.lanes().end);
     constexpr int kWarmUp = 20;
@@ -130,70 +143,88 @@ class StreamBench {
     }
   }
 
-  Pass epoch(const std::shared_ptr<ChunkCache>& cache, std::uint64_t number) {
+  void epoch(std::uint64_t number, std::span<Arm* const> arms) {
     ReaderOptions options;
-    options.rows = {0, data_.rows()};
+    options.rows = {0, table_.samples()};
     options.order = OrderKind::chunk;
     options.lane_begin = engine_.lanes().begin;
     options.lane_end = engine_.lanes().end;
     options.epoch = number;
     options.end_epoch = number + 1;
-    std::vector<int> lane_samples(static_cast<std::size_t>(table_.lanes()));
-    communicator_.barrier({"the next epoch"});
-    Pass pass;
-    const std::uint64_t read = cache->bytes_read();
-    const std::uint64_t disk = bytes_from_disk();
-    const auto start = Clock::now();
-    BatchReader reader(cache, table_, options);
-    for (std::int64_t s = 0; s < table_.steps(); ++s) {
-      const StepBatch& batch = reader.next();
-      for (int v = 0; v < table_.lanes(); ++v) {
-        lane_samples[static_cast<std::size_t>(v)] = static_cast<int>(table_.lane_samples(s, v));
-      }
-      step(batch, reader.fields(), lane_samples);
-      reader.release();
-      if (s % 16 == 0 || s + 1 == table_.steps()) {
-        pass.peak_resident_mib = std::max(pass.peak_resident_mib, resident_mib());
-      }
+    std::vector<std::unique_ptr<BatchReader>> readers;
+    for (const Arm* arm : arms) {
+      readers.push_back(std::make_unique<BatchReader>(arm->cache, table_, options));
     }
-    pass.seconds = std::chrono::duration<double>(Clock::now() - start).count();
-    pass.waited = reader.wait_seconds();
-    pass.bytes_read = static_cast<double>(cache->bytes_read() - read);
-    pass.bytes_disk = static_cast<double>(bytes_from_disk() - disk);
-    return pass;
+    for (std::int64_t begin = 0; begin < table_.steps(); begin += kTurn) {
+      for (std::size_t a = 0; a < arms.size(); ++a) {
+        turn(*arms[a], *readers[a], begin, std::min(begin + kTurn, table_.steps()));
+      }
+      peak_resident_mib_ = std::max(peak_resident_mib_, resident_mib());
+    }
   }
+  [[nodiscard]] double peak_resident_mib() const { return peak_resident_mib_; }
 
  private:
-  void step(const StepBatch& batch, std::span<const Field> fields, std::span<const int> lane_samples) {
-    engine_.train(batch, fields, lane_samples, {1, 0, steps_++, 0}, 0.001, false);
+  void turn(Arm& arm, BatchReader& reader, std::int64_t begin, std::int64_t end) {
+    const double waited = reader.wait_seconds();
+    const double cpu = cpu_seconds();
+    const auto start = Clock::now();
+    std::int64_t samples = 0;
+    for (std::int64_t s = begin; s < end; ++s) {
+      const StepBatch& batch = reader.next();
+      for (int v = 0; v < table_.lanes(); ++v) {
+        lane_samples_[static_cast<std::size_t>(v)] = static_cast<int>(table_.lane_samples(s, v));
+      }
+      samples += step(batch, reader.fields(), lane_samples_);
+      reader.release();
+    }
+    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    arm.rates.push_back(static_cast<double>(samples) / seconds);
+    arm.seconds += seconds;
+    arm.cpu_seconds += cpu_seconds() - cpu;
+    arm.waited += reader.wait_seconds() - waited;
   }
 
-  Communicator& communicator_;
-  const Dataset& data_;
+  std::int64_t step(const StepBatch& batch, std::span<const Field> fields, std::span<const int> lane_samples) {
+    return engine_.train(batch, fields, lane_samples, {1, 0, steps_++, 0}, 0.001, false).samples;
+  }
+
   StepTable table_;
   StepEngine engine_;
+  std::vector<int> lane_samples_;
   std::uint64_t steps_ = 0;
+  double peak_resident_mib_ = 0;
 };
 
-/// The same pass on all workers: the longest time, the longest wait, all bytes, the most memory.
-Pass over_workers(Communicator& communicator, const Pass& mine) {
-  std::vector<Pass> all(static_cast<std::size_t>(communicator.size()));
-  communicator.all_gather(std::as_bytes(std::span(&mine, 1)), std::as_writable_bytes(std::span(all)), {"the workers' times"});
-  Pass sum;
-  for (const Pass& pass : all) {
-    sum.seconds = std::max(sum.seconds, pass.seconds);
-    sum.waited = std::max(sum.waited, pass.waited);
-    sum.bytes_read += pass.bytes_read;
-    sum.bytes_disk += pass.bytes_disk;
-    sum.peak_resident_mib = std::max(sum.peak_resident_mib, pass.peak_resident_mib);
+/// What workers tell each other in the end: bytes are added, of the rest the greatest counts.
+struct Tally {
+  double bytes_read = 0;
+  double bytes_disk = 0;
+  double stream_wait_share = 0;
+  double memory_wait_share = 0;
+  double without_data_mib = 0;
+  double growth_mib = 0;
+};
+
+Tally over_workers(Communicator& communicator, const Tally& mine) {
+  std::vector<Tally> all(static_cast<std::size_t>(communicator.size()));
+  communicator.all_gather(std::as_bytes(std::span(&mine, 1)), std::as_writable_bytes(std::span(all)), {"the end of the benchmark"});
+  Tally sum;
+  for (const Tally& each : all) {
+    sum.bytes_read += each.bytes_read;
+    sum.bytes_disk += each.bytes_disk;
+    sum.stream_wait_share = std::max(sum.stream_wait_share, each.stream_wait_share);
+    sum.memory_wait_share = std::max(sum.memory_wait_share, each.memory_wait_share);
+    sum.without_data_mib = std::max(sum.without_data_mib, each.without_data_mib);
+    sum.growth_mib = std::max(sum.growth_mib, each.growth_mib);
   }
   return sum;
 }
 
-std::vector<double> of_each(const std::vector<Pass>& passes, const std::function<double(const Pass&)>& what) {
-  std::vector<double> values;
-  std::ranges::transform(passes, std::back_inserter(values), what);
-  return values;
+void load(ChunkCache& cache) {
+  for (std::size_t chunk = 0; chunk < cache.dataset().chunks().size(); ++chunk) {
+    static_cast<void>(cache.get(chunk));
+  }
 }
 
 }  // namespace
@@ -202,8 +233,8 @@ int bench_stream(const po::variables_map& values, Communicator& communicator) {
   Workload chosen = chosen_workload(values);
   chosen.model.sample = kSample;
   const Model model = build_model(chosen.model);
-  const std::size_t cache = parse_bytes(values["cache"].as<std::string>());
-  const std::int64_t repeats = values["repeats"].as<std::int64_t>();
+  const std::size_t budget = parse_bytes(values["cache"].as<std::string>());
+  const auto repeats = static_cast<int>(values["repeats"].as<std::int64_t>());
   TrainSettings settings;
   settings.batch = chosen.batch * communicator.size();
   settings.threads = static_cast<int>(std::max<std::int64_t>(1, values["threads"].as<std::int64_t>()));
@@ -213,40 +244,44 @@ int bench_stream(const po::variables_map& values, Communicator& communicator) {
   const std::int64_t row_bytes = kSample.elements() + static_cast<std::int64_t>(sizeof(std::int32_t));
   const std::int64_t rows = values["mib"].as<std::int64_t>() * kMiB / row_bytes / settings.batch * settings.batch;
   if (repeats < 1 || rows < 1) {
-    throw UsageError("--repeats must be at least 1, and --mib hold a batch");
+    throw UsageError("--repeats must be at least 1, and --mib must hold a batch");
   }
   const std::string folder = values["dir"].as<std::string>();
+  if (!folder.empty() && !std::filesystem::is_directory(folder)) {
+    throw UsageError(fmt::format("--dir {}: there is no such folder", folder));
+  }
   const SyntheticDataset files(communicator, folder.empty() ? std::filesystem::temp_directory_path() : std::filesystem::path(folder), rows);
   const Dataset data = Dataset::open(files.path());
+
+  Tally tally;
   StreamBench bench(communicator, chosen, model, job, data, settings.batch);
   malloc_trim(0);
-  const double without_data = resident_mib();
-
-  std::vector<Pass> streamed;
-  std::vector<Pass> in_memory;
-  const auto whole = std::make_shared<ChunkCache>(data, 2 * data.bytes());
-  for (std::int64_t repeat = 0; repeat < repeats; ++repeat) {
-    const auto number = static_cast<std::uint64_t>(repeat);
+  tally.without_data_mib = resident_mib();
+  Arm stream;
+  Arm memory{std::make_shared<ChunkCache>(data, 2 * data.bytes()), {}};
+  load(*memory.cache);
+  const double before = resident_mib();
+  const std::array arms{&stream, &memory};
+  for (int repeat = 0; repeat < repeats; ++repeat) {
     drop_file_cache(files.path());
-    streamed.push_back(bench.epoch(std::make_shared<ChunkCache>(data, cache), number));
-    streamed.back().peak_resident_mib -= without_data;
-    for (std::size_t chunk = 0; chunk < data.chunks().size() && repeat == 0; ++chunk) {
-      static_cast<void>(whole->get(chunk));  // after the first pass, whose memory is the streaming's alone
-    }
-    in_memory.push_back(bench.epoch(whole, number));
+    communicator.barrier({"the next epoch"});
+    const std::uint64_t disk = bytes_from_disk();
+    stream.cache = std::make_shared<ChunkCache>(data, budget);
+    bench.epoch(static_cast<std::uint64_t>(repeat), arms);
+    tally.bytes_read += static_cast<double>(stream.cache->bytes_read()) / repeats;
+    tally.bytes_disk += static_cast<double>(bytes_from_disk() - disk) / repeats;
   }
-  for (std::vector<Pass>* passes : {&streamed, &in_memory}) {
-    std::ranges::transform(*passes, passes->begin(), [&](const Pass& pass) { return over_workers(communicator, pass); });
-  }
-  communicator.barrier({"the end of the benchmark"});
+  tally.growth_mib = bench.peak_resident_mib() - before;
+  tally.stream_wait_share = stream.waited / stream.seconds;
+  tally.memory_wait_share = memory.waited / memory.seconds;
+  tally = over_workers(communicator, tally);
   if (communicator.rank() != 0) {
     return 0;
   }
-  const auto rate = [&](const Pass& pass) { return std::round(static_cast<double>(rows) / pass.seconds); };
-  const auto wait_share = [](const Pass& pass) { return pass.waited / pass.seconds; };
+  std::vector<double> ratios;
+  std::ranges::transform(stream.rates, memory.rates, std::back_inserter(ratios), std::divides());
+  std::ranges::sort(ratios);
   const auto size = static_cast<double>(data.bytes());
-  const double stream = median(of_each(streamed, rate));
-  const double memory = median(of_each(in_memory, rate));
   print_result({{"workload", chosen.name},
                 {"workers", communicator.size()},
                 {"threads", settings.threads},
@@ -254,18 +289,20 @@ int bench_stream(const po::variables_map& values, Communicator& communicator) {
                 {"batch", settings.batch},
                 {"dataset_mib", size / kMiBs},
                 {"chunks", data.chunks().size()},
-                {"cache_mib", static_cast<double>(cache) / kMiBs},
-                {"stream_rates", of_each(streamed, rate)},
-                {"memory_rates", of_each(in_memory, rate)},
-                {"stream_samples_per_second", stream},
-                {"memory_samples_per_second", memory},
-                {"stream_over_memory", stream / memory},
-                {"stream_wait_share", median(of_each(streamed, wait_share))},
-                {"memory_wait_share", median(of_each(in_memory, wait_share))},
-                {"stream_read_over_dataset", median(of_each(streamed, [&](const Pass& pass) { return pass.bytes_read / size; }))},
-                {"stream_disk_over_dataset", median(of_each(streamed, [&](const Pass& pass) { return pass.bytes_disk / size; }))},
-                {"memory_without_data_mib", without_data},
-                {"stream_memory_growth_mib", streamed[0].peak_resident_mib}},
+                {"cache_mib", static_cast<double>(budget) / kMiBs},
+                {"turns", ratios.size()},
+                {"stream_samples_per_second", median(stream.rates)},
+                {"memory_samples_per_second", median(memory.rates)},
+                {"stream_over_memory", median(ratios)},
+                {"ratio_lower_quartile", ratios[ratios.size() / 4]},
+                {"ratio_upper_quartile", ratios[ratios.size() * 3 / 4]},
+                {"cpu_time_over_memory", stream.cpu_seconds / memory.cpu_seconds},
+                {"stream_wait_share", tally.stream_wait_share},
+                {"memory_wait_share", tally.memory_wait_share},
+                {"read_over_dataset", tally.bytes_read / size},
+                {"read_from_disk_over_dataset", tally.bytes_disk / size},
+                {"memory_without_data_mib", tally.without_data_mib},
+                {"stream_memory_growth_mib", tally.growth_mib}},
                values["json"].as<bool>());
   return 0;
 }

@@ -21,7 +21,7 @@ constexpr std::array kCommands{
     Command{"train", "train a model, alone or under mpirun", cli::run_train},
     Command{"evaluate", "loss and accuracy of a trained model", cli::run_evaluate},
     Command{"plan", "show what a step of a model does and costs", cli::run_plan},
-    Command{"bench", "measure the speed of a training step", cli::run_bench},
+    Command{"bench", "measure the speed of a training step, or of streaming data", cli::run_bench},
 };
 
 int usage(std::ostream& out, int code) {

@@ -206,18 +206,10 @@ Dataset Dataset::open(const std::filesystem::path& folder) {
   return Dataset(std::move(state));
 }
 
-const std::filesystem::path& Dataset::path() const {
-  return state_->path;
-}
-std::int64_t Dataset::rows() const {
-  return state_->rows;
-}
-const std::vector<Field>& Dataset::fields() const {
-  return state_->fields;
-}
-const Field& Dataset::field(std::string_view name) const {
-  return state_->fields[field_index(name)];
-}
+const std::filesystem::path& Dataset::path() const { return state_->path; }
+std::int64_t Dataset::rows() const { return state_->rows; }
+const std::vector<Field>& Dataset::fields() const { return state_->fields; }
+const Field& Dataset::field(std::string_view name) const { return state_->fields[field_index(name)]; }
 bool Dataset::has_field(std::string_view name) const {
   return std::ranges::find(state_->fields, name, &Field::name) != state_->fields.end();
 }
@@ -228,39 +220,17 @@ std::size_t Dataset::field_index(std::string_view name) const {
   }
   return static_cast<std::size_t>(found - state_->fields.begin());
 }
-const std::vector<ChunkInfo>& Dataset::chunks() const {
-  return state_->chunks;
-}
-const std::vector<std::string>& Dataset::class_names() const {
-  return state_->classes;
-}
-const std::vector<double>& Dataset::mean() const {
-  return state_->mean;
-}
-const std::vector<double>& Dataset::std() const {
-  return state_->std;
-}
-const std::string& Dataset::checksum() const {
-  return state_->checksum;
-}
-const std::string& Dataset::shard_checksum(int shard) const {
-  return state_->shards[static_cast<std::size_t>(shard)].checksum;
-}
-const std::string& Dataset::shard_name(int shard) const {
-  return state_->shards[static_cast<std::size_t>(shard)].name;
-}
-int Dataset::shards() const {
-  return static_cast<int>(state_->shards.size());
-}
-std::size_t Dataset::row_bytes() const {
-  return state_->row_bytes;
-}
-std::size_t Dataset::bytes() const {
-  return state_->row_bytes * static_cast<std::size_t>(state_->rows);
-}
-std::uint64_t Dataset::bytes_read() const {
-  return state_->bytes_read;
-}
+const std::vector<ChunkInfo>& Dataset::chunks() const { return state_->chunks; }
+const std::vector<std::string>& Dataset::class_names() const { return state_->classes; }
+const std::vector<double>& Dataset::mean() const { return state_->mean; }
+const std::vector<double>& Dataset::std() const { return state_->std; }
+const std::string& Dataset::checksum() const { return state_->checksum; }
+const std::string& Dataset::shard_checksum(int shard) const { return state_->shards[static_cast<std::size_t>(shard)].checksum; }
+const std::string& Dataset::shard_name(int shard) const { return state_->shards[static_cast<std::size_t>(shard)].name; }
+int Dataset::shards() const { return static_cast<int>(state_->shards.size()); }
+std::size_t Dataset::row_bytes() const { return state_->row_bytes; }
+std::size_t Dataset::bytes() const { return state_->row_bytes * static_cast<std::size_t>(state_->rows); }
+std::uint64_t Dataset::bytes_read() const { return state_->bytes_read; }
 
 std::vector<std::byte> Dataset::read_field(std::size_t chunk, std::size_t field) const {
   const ChunkInfo& where = state_->chunks.at(chunk);

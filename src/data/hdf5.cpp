@@ -271,9 +271,7 @@ std::vector<std::byte> Hdf5File::image() {
   return bytes;
 }
 
-const std::string& Hdf5File::name() const {
-  return state_->name;
-}
+const std::string& Hdf5File::name() const { return state_->name; }
 
 bool Hdf5File::exists(const std::string& path) const {
   const Lock lock;

@@ -36,9 +36,7 @@ void fail(const std::string& file, const std::string& what) {
   throw Hdf5Error(fmt::format("{}: {}{}", file, what, reason.empty() ? "." : " (HDF5: " + reason + ")."), checksum);
 }
 
-void refuse(const std::string& file, const std::string& what) {
-  throw Hdf5Error(fmt::format("{}: {}", file, what), false);
-}
+void refuse(const std::string& file, const std::string& what) { throw Hdf5Error(fmt::format("{}: {}", file, what), false); }
 
 Handle need(hid_t id, Handle::Close close, const std::string& file, const std::string& what) {
   if (id < 0) {

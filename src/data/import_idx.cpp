@@ -2,15 +2,14 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <memory>
 #include <span>
 #include <utility>
 
+#include "data/compressed_file.hpp"
 #include "data/dataset_writer.hpp"
 #include "lockstep/error.hpp"
 
@@ -25,33 +24,7 @@ struct IdxArray {
   std::vector<std::uint8_t> values;
 };
 
-/// A file that may be gzip.
-class IdxFile {
- public:
-  explicit IdxFile(const std::filesystem::path& path) : name_(path.string()), file_(gzopen(name_.c_str(), "rb"), gzclose) {
-    if (!std::filesystem::is_regular_file(path) || !file_) {
-      throw DataError(fmt::format("{}: there is no such file, or it cannot be read.", name_));
-    }
-  }
-
-  /// Fewer bytes than asked for only at the end of the file. Throws DataError on damaged or cut gzip data.
-  std::size_t read(std::span<std::uint8_t> bytes) {
-    const int count = gzread(file_.get(), bytes.data(), static_cast<unsigned>(bytes.size()));
-    int code = Z_OK;
-    const char* const reason = gzerror(file_.get(), &code);
-    if (count < 0 || code != Z_OK) {
-      throw DataError(fmt::format("{}: is damaged or cut short ({}).\n  Fetch it again.", name_, reason));
-    }
-    return static_cast<std::size_t>(count);
-  }
-  [[nodiscard]] const std::string& name() const { return name_; }
-
- private:
-  std::string name_;
-  std::unique_ptr<gzFile_s, int (*)(gzFile)> file_;
-};
-
-std::vector<std::int64_t> read_header(IdxFile& file, std::size_t axes) {
+std::vector<std::int64_t> read_header(CompressedFile& file, std::size_t axes) {
   std::array<std::uint8_t, 4> magic{};
   if (file.read(magic) != magic.size() || magic[0] != 0 || magic[1] != 0) {
     throw DataError(fmt::format("{}: is not an IDX file: it begins with the bytes {:02x}, not 00 00 08 0{}.", file.name(),
@@ -76,7 +49,7 @@ std::vector<std::int64_t> read_header(IdxFile& file, std::size_t axes) {
 
 /// Reads piece by piece, so memory grows with what the file holds and not with what its header says.
 IdxArray read_idx(const std::filesystem::path& path, std::size_t axes, std::int64_t limit) {
-  IdxFile file(path);
+  CompressedFile file(path);
   IdxArray array{read_header(file, axes), {}};
   const std::int64_t announced = array.dims[0];
   std::uint64_t row_bytes = 1;

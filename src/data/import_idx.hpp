@@ -9,7 +9,7 @@
 namespace lockstep {
 
 /// IDX, the format of MNIST and its kin: 2 zero bytes, element type (0x08: u8), number of axes, the axes as big-endian u32, then the
-/// elements. Plain or gzip.
+/// elements. Plain, gzip or xz.
 struct IdxPair {
   std::filesystem::path images{};  ///< u8 [n, h, w]
   std::filesystem::path labels{};  ///< u8 [n]

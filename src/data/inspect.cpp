@@ -172,9 +172,7 @@ std::string inspect_dataset(const Dataset& dataset) {
   return troubles.empty() ? text + "  Nothing to mend.\n" : text;
 }
 
-bool holds_shards(const std::filesystem::path& folder) {
-  return std::filesystem::exists(folder / "shard-00000.h5");
-}
+bool holds_shards(const std::filesystem::path& folder) { return std::filesystem::exists(folder / "shard-00000.h5"); }
 
 }  // namespace
 

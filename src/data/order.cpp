@@ -14,12 +14,8 @@ namespace {
 /// Eight rounds: twice what a strong pseudo-random permutation needs, since the halves are short.
 constexpr std::uint32_t kRounds = 8;
 
-std::uint32_t low32(std::uint64_t x) {
-  return static_cast<std::uint32_t>(x);
-}
-std::uint32_t high32(std::uint64_t x) {
-  return static_cast<std::uint32_t>(x >> 32);
-}
+std::uint32_t low32(std::uint64_t x) { return static_cast<std::uint32_t>(x); }
+std::uint32_t high32(std::uint64_t x) { return static_cast<std::uint32_t>(x >> 32); }
 
 /// 0 … n − 1 sorted by a random key each: a keyed permutation for short lists.
 std::vector<std::int64_t> shuffled(std::int64_t n, PhiloxKey key, std::uint64_t tweak) {
@@ -85,9 +81,7 @@ std::int64_t StepTable::first_row(std::int64_t step, int lane) const {
   return row;
 }
 
-std::int64_t StepTable::stream_length(int lane) const {
-  return lane < used_lanes_ ? (samples_ + lane) / used_lanes_ : 0;
-}
+std::int64_t StepTable::stream_length(int lane) const { return lane < used_lanes_ ? (samples_ + lane) / used_lanes_ : 0; }
 
 std::int64_t StepTable::max_lane_samples() const {
   std::int64_t longest = 0;
@@ -162,13 +156,9 @@ SampleOrder::SampleOrder(OrderKind kind, std::uint64_t seed, std::uint64_t epoch
 }
 
 /// Lane v's first window is shorter by this much.
-std::int64_t SampleOrder::stagger(int lane) const {
-  return window_rows_ * lane / lanes_;
-}
+std::int64_t SampleOrder::stagger(int lane) const { return window_rows_ * lane / lanes_; }
 
-std::int64_t SampleOrder::window_of(int lane, std::int64_t position) const {
-  return (position + stagger(lane)) / window_rows_;
-}
+std::int64_t SampleOrder::window_of(int lane, std::int64_t position) const { return (position + stagger(lane)) / window_rows_; }
 
 std::int64_t SampleOrder::window_begin(int lane, std::int64_t window) const {
   return std::max<std::int64_t>(0, window * window_rows_ - stagger(lane));

@@ -21,9 +21,7 @@ namespace {
 
 constexpr std::size_t kAlign = 64;
 
-std::size_t aligned(std::size_t bytes) {
-  return (bytes + kAlign - 1) / kAlign * kAlign;
-}
+std::size_t aligned(std::size_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
 
 /// How one row of a field becomes what the model sees.
 struct Converter {
@@ -353,9 +351,7 @@ void BatchReader::release() {
   state_->changed.notify_all();
 }
 
-const std::vector<Field>& BatchReader::fields() const {
-  return state_->fields;
-}
+const std::vector<Field>& BatchReader::fields() const { return state_->fields; }
 
 double BatchReader::wait_seconds() const {
   const std::scoped_lock lock(state_->mutex);

@@ -144,7 +144,7 @@ void share_bytes(Communicator& communicator, std::vector<std::byte>& bytes) {
 
 std::string agree_on_parameters(Communicator& communicator, const FlatLayout& layout, std::span<const float> flat) {
   const std::vector<NamedTensor> tensors = to_tensors(layout, flat);
-  const std::string mine = parameter_hash(tensors);
+  std::string mine = parameter_hash(tensors);
   const std::vector<std::string> different = who_differs(communicator, gather_texts(communicator, mine, "comparing parameters"));
   if (different.empty()) {
     return mine;

@@ -1,6 +1,7 @@
 #include "data/import_idx.hpp"
 
 #include <gtest/gtest.h>
+#include <lzma.h>
 #include <zlib.h>
 
 #include <cmath>
@@ -33,6 +34,16 @@ void write_gz(const std::filesystem::path& path, const std::vector<char>& bytes)
   ASSERT_EQ(gzclose(file), Z_OK);
 }
 
+std::vector<char> xz(const std::vector<char>& bytes, std::uint32_t preset = 6) {
+  std::vector<char> packed(lzma_stream_buffer_bound(bytes.size()));
+  std::size_t size = 0;
+  EXPECT_EQ(lzma_easy_buffer_encode(preset, LZMA_CHECK_CRC64, nullptr, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size(),
+                                    reinterpret_cast<std::uint8_t*>(packed.data()), &size, packed.size()),
+            LZMA_OK);
+  packed.resize(size);
+  return packed;
+}
+
 /// Two images of 2 × 3 and their labels 1, 0.
 struct TwoImages {
   TemporaryFolder folder;
@@ -49,22 +60,26 @@ struct TwoImages {
   }
 };
 
-TEST(ImportIdx, PlainAndGzipGiveTheSameDataset) {
+TEST(ImportIdx, PlainGzipAndXzGiveTheSameDataset) {
   const TwoImages two;
   testing::write_bytes(two.at("images"), two.images);
   testing::write_bytes(two.at("labels"), two.labels);
   write_gz(two.at("images.gz"), two.images);
   write_gz(two.at("labels.gz"), two.labels);
+  testing::write_bytes(two.at("packed"), xz(two.images));  // found out by its bytes, not by its name
+  testing::write_bytes(two.at("labels.xz"), xz(two.labels));
   const ImportResult result = import_idx({.train = {two.at("images"), two.at("labels")},
                                           .test = IdxPair{two.at("images.gz"), two.at("labels.gz"), 1},
                                           .class_names = {"a", "b"}},
                                          two.at("plain"));
   import_idx({.train = {two.at("images.gz"), two.at("labels.gz")}, .class_names = {"a", "b"}}, two.at("gz"));
+  import_idx({.train = {two.at("packed"), two.at("labels.xz")}, .class_names = {"a", "b"}}, two.at("xz"));
   EXPECT_EQ(result.train_rows, 2);
   EXPECT_EQ(result.test_rows, 1);
   EXPECT_DOUBLE_EQ(result.mean, 330.0 / 12);
   const Dataset train = Dataset::open(two.at("plain") / "train");
   EXPECT_EQ(Dataset::open(two.at("gz") / "train").checksum(), train.checksum());
+  EXPECT_EQ(Dataset::open(two.at("xz") / "train").checksum(), train.checksum());
   EXPECT_EQ(train.field("features").sample, Shape({1, 2, 3}));
   const Chunk chunk = train.read_chunk(0);
   EXPECT_EQ(std::memcmp(chunk.fields[0].data(), two.images.data() + 16, 12), 0);
@@ -120,35 +135,94 @@ TEST(ImportIdx, OtherFilesAreRefused) {
                   "holds the class 2 in row 1, but there are 2 class names (0..1)");
 }
 
-TEST(ImportIdx, DamagedGzipIsRefused) {
-  const TwoImages two;
-  std::vector<char> noise;
-  for (std::uint32_t i = 0; i < 3000 * 6; ++i) {
-    noise.push_back(static_cast<char>(i * i * 31 >> 3));
+/// 3000 images of 2 × 3 in a file, and what is said of other bytes in its place.
+struct ManyImages {
+  TemporaryFolder folder;
+  std::filesystem::path images = folder.path() / "images";
+  std::filesystem::path labels = folder.path() / "labels";
+  std::vector<char> plain;
+
+  ManyImages() {
+    std::vector<char> noise;
+    for (std::uint32_t i = 0; i < 3000 * 6; ++i) {
+      noise.push_back(static_cast<char>(i * i * 31 >> 3));
+    }
+    plain = idx({3000, 2, 3}, noise);
+    testing::write_bytes(labels, idx({3000}, std::vector<char>(3000)));
   }
-  write_gz(two.at("images.gz"), idx({3000, 2, 3}, noise));
-  testing::write_bytes(two.at("labels"), idx({3000}, std::vector<char>(3000)));
-  const std::vector<char> whole = testing::file_bytes(two.at("images.gz"));
-  const auto refusal = [&](std::vector<char> bytes) {
-    testing::write_bytes(two.at("images.gz"), bytes);
-    return message_of([&] { import_idx({.train = {two.at("images.gz"), two.at("labels")}}, two.at("out")); });
-  };
-  expect_contains(refusal({whole.begin(), whole.begin() + std::ssize(whole) / 2}), "is damaged or cut short");
-  expect_contains(refusal({whole.begin(), whole.end() - 4}), "is damaged or cut short");
-  std::vector<char> flipped = whole;
-  flipped[flipped.size() - 7] = static_cast<char>(flipped[flipped.size() - 7] ^ 1);  // the stored CRC
-  expect_contains(refusal(flipped), "is damaged or cut short");
+  [[nodiscard]] std::string refusal(const std::vector<char>& bytes) const {
+    testing::write_bytes(images, bytes);
+    return message_of([&] { import_idx({.train = {images, labels}}, folder.path() / "out"); });
+  }
+};
+
+std::vector<char> cut(std::vector<char> bytes, std::ptrdiff_t from_end) {
+  bytes.resize(bytes.size() - static_cast<std::size_t>(from_end));
+  return bytes;
+}
+
+std::vector<char> flipped(std::vector<char> bytes, std::size_t from_end) {
+  char& byte = bytes[bytes.size() - from_end];
+  byte = static_cast<char>(byte ^ 1);
+  return bytes;
+}
+
+TEST(ImportIdx, DamagedGzipIsRefused) {
+  const ManyImages many;
+  write_gz(many.images, many.plain);
+  const std::vector<char> whole = testing::file_bytes(many.images);
+  expect_contains(many.refusal(cut(whole, std::ssize(whole) / 2)), "images: is damaged or cut short");
+  expect_contains(many.refusal(cut(whole, 4)), "is damaged or cut short");
+  expect_contains(many.refusal(flipped(whole, 7)), "is damaged or cut short");  // the stored CRC
+}
+
+TEST(ImportIdx, DamagedXzIsRefused) {
+  const ManyImages many;
+  const std::vector<char> whole = xz(many.plain);
+  expect_contains(many.refusal(cut(whole, std::ssize(whole) / 2)), "images: is damaged or cut short (unexpected end of file)");
+  expect_contains(many.refusal(cut(whole, 1)), "is damaged or cut short (unexpected end of file)");
+  for (std::size_t from_end = 1; from_end < whole.size() - 6; from_end += from_end < 80 ? 1 : 97) {
+    expect_contains(many.refusal(flipped(whole, from_end)), "images: ");
+  }
+  std::vector<char> longer = whole;
+  longer.insert(longer.end(), 12, 'm');
+  expect_contains(many.refusal(longer), "is damaged or cut short (data error)");
+  longer = whole;
+  const std::vector<char> second = xz({'m', 'o', 'r', 'e'});
+  longer.insert(longer.end(), second.begin(), second.end());  // as `cat a.xz b.xz` makes it
+  expect_contains(many.refusal(longer), "goes on after the 3000 x 6 bytes");
+}
+
+/// A block header may ask for a dictionary of up to 4 GiB.
+TEST(ImportIdx, XzThatAsksForMuchMemoryIsRefused) {
+  const ManyImages many;
+  lzma_options_lzma options{};
+  ASSERT_FALSE(lzma_lzma_preset(&options, 0));
+  options.dict_size = std::uint32_t{1} << 29;
+  const lzma_filter filters[] = {{LZMA_FILTER_LZMA2, &options}, {LZMA_VLI_UNKNOWN, nullptr}};
+  lzma_block block{};
+  block.check = LZMA_CHECK_CRC32;
+  block.filters = const_cast<lzma_filter*>(filters);
+  block.compressed_size = block.uncompressed_size = LZMA_VLI_UNKNOWN;
+  ASSERT_EQ(lzma_block_header_size(&block), LZMA_OK);
+  std::vector<char> bytes(LZMA_STREAM_HEADER_SIZE + block.header_size);
+  auto* const out = reinterpret_cast<std::uint8_t*>(bytes.data());
+  lzma_stream_flags flags{};
+  flags.check = LZMA_CHECK_CRC32;
+  ASSERT_EQ(lzma_stream_header_encode(&flags, out), LZMA_OK);
+  ASSERT_EQ(lzma_block_header_encode(&block, out + LZMA_STREAM_HEADER_SIZE), LZMA_OK);
+  expect_contains(many.refusal(bytes), "images: needs more than 256 MiB of memory to unpack");
 }
 
 TEST(ImportIdx, TheSmallRealSet) {
   const TemporaryFolder folder;
   const std::filesystem::path source = std::filesystem::path(LOCKSTEP_SOURCE_DIR) / "datasets/fashion-mnist-small-idx";
-  const ImportResult result = import_idx({.train = {source / "train-images-idx3-ubyte.gz", source / "train-labels-idx1-ubyte.gz"},
-                                          .test = IdxPair{source / "t10k-images-idx3-ubyte.gz", source / "t10k-labels-idx1-ubyte.gz"},
+  const ImportResult result = import_idx({.train = {source / "train-images-idx3-ubyte.xz", source / "train-labels-idx1-ubyte.xz"},
+                                          .test = IdxPair{source / "t10k-images-idx3-ubyte.xz", source / "t10k-labels-idx1-ubyte.xz"},
                                           .class_names = fashion_mnist_classes()},
                                          folder.path());
   EXPECT_EQ(result.train_rows, 2000);
-  EXPECT_EQ(result.test_rows, 300);
+  EXPECT_EQ(result.test_rows, 500);
   EXPECT_NEAR(result.mean, 73, 2);  // the whole set: 72.94 and 90.02
   EXPECT_NEAR(result.std, 90, 2);
   EXPECT_NO_THROW(check_labels(Dataset::open(folder.path() / "train"), 10));

@@ -58,9 +58,7 @@ std::map<std::pair<std::int64_t, int>, std::vector<std::int64_t>> read_epoch(con
   return rows;
 }
 
-DatasetOptions usual() {
-  return {.mean = {10, 20}, .std = {2, 3}, .chunk_rows = 16, .rows_per_shard = 320};
-}
+DatasetOptions usual() { return {.mean = {10, 20}, .std = {2, 3}, .chunk_rows = 16, .rows_per_shard = 320}; }
 
 TEST(BatchReader, EverySampleOnceWithItsValuesWhateverTheWorkers) {
   const TemporaryFolder folder;

@@ -39,13 +39,9 @@ class TemporaryFolder {
 };
 
 /// Element j of row i of the sample datasets: u8, different in neighbouring rows.
-inline std::uint8_t sample_value(std::int64_t row, std::int64_t j) {
-  return static_cast<std::uint8_t>((row * 31 + j * 7) % 251);
-}
+inline std::uint8_t sample_value(std::int64_t row, std::int64_t j) { return static_cast<std::uint8_t>((row * 31 + j * 7) % 251); }
 /// Labels are the row numbers, so that every row can be told apart.
-inline std::int32_t sample_label(std::int64_t row) {
-  return static_cast<std::int32_t>(row);
-}
+inline std::int32_t sample_label(std::int64_t row) { return static_cast<std::int32_t>(row); }
 
 /// features u8 [n, 2, 3], labels i32 [n].
 inline Dataset make_dataset(const std::filesystem::path& folder, std::int64_t rows, DatasetOptions options) {
