@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# hashes.sh MODEL LANES: the same parameters after every epoch, and the same model file, on any number of workers and threads.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+model=$1 lanes=$2
+# 1,501 samples are prime: the last steps of an epoch are short, and some lanes get fewer samples than others.
+options=(--model "$model" --dropout 0.2 --batch-norm --batch 48 --lanes "$lanes" --limit 1501 --epochs 2 --seed 7 --lr 0.05 --momentum 0.9)
+[[ $model != mlp ]] || options+=(--hidden "96,40")
+
+printf 'model %s, %s lanes, 1501 samples, 2 epochs\n%-3s %-3s %-4s %-16s %s\n' "$model" "$lanes" P T s 'SHA-256 of model' 'parameter hash of each epoch'
+first=''
+for threads in 1 2; do
+  for workers in 1 2 3 4 5 7 8; do
+    ((workers <= lanes)) || continue
+    run=p$workers-t$threads
+    begin=$SECONDS
+    train "$run" "$workers" "$threads"
+    epochs=''
+    for hash in $(hashes_of "$run"); do epochs+="${hash:0:16} "; done
+    hash=$(hash_of "$run")
+    printf '%-3s %-3s %-4s %-16s %s\n' "$workers" "$threads" $((SECONDS - begin)) "${hash:0:16}" "$epochs"
+    first=${first:-$run}
+    [[ $(epochs_of "$run") == 2 ]] || fail "metrics.csv of $run does not hold 2 epochs" "$work/$run/metrics.csv"
+    same_run "$first" "$run"
+  done
+done
+epochs=$(hashes_of "$first")
+[[ ${epochs%% *} != "$(cut -d ' ' -f 2 <<<"$epochs")" ]] || fail "the parameters did not change in the second epoch"
+pass "one model"
