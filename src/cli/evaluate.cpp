@@ -35,6 +35,7 @@ int evaluate_with(const po::variables_map& values, Communicator& communicator) {
   const Model model = Model::from_json(checkpoint.model);
   const std::filesystem::path data = values["data"].as<std::string>();
   const Dataset dataset = Dataset::open(std::filesystem::is_directory(data / "test") ? data / "test" : data);
+  check_dataset(model, dataset);
 
   TrainSettings settings;
   settings.batch = checkpoint.settings.at("batch").get<std::int64_t>();

@@ -155,12 +155,15 @@ std::int64_t count_classes(const Dataset& dataset) {
   }
   std::int32_t greatest = 1;
   const std::size_t field = dataset.field_index("labels");
+  if (dataset.fields()[field].dtype != DType::i32) {
+    throw DataError(fmt::format("the labels of {} are {}, not i32", dataset.path().string(), name_of(dataset.fields()[field].dtype)));
+  }
   for (std::size_t chunk = 0; chunk < dataset.chunks().size(); ++chunk) {
     const std::vector<std::byte> bytes = dataset.read_field(chunk, field);
     const std::span labels(reinterpret_cast<const std::int32_t*>(bytes.data()), bytes.size() / sizeof(std::int32_t));
     greatest = std::max(greatest, *std::ranges::max_element(labels));
   }
-  return greatest + 1;
+  return std::int64_t{greatest} + 1;
 }
 
 int default_threads(const Communicator& communicator) {
@@ -175,6 +178,9 @@ int default_threads(const Communicator& communicator) {
 }
 
 int with_workers(double deadline, const std::function<int(Communicator&)>& work) {
+  if (!(deadline > 0)) {
+    throw UsageError(fmt::format("--deadline must be above 0 seconds, not {}", deadline));
+  }
   MpiOptions mpi;
   mpi.deadline = std::chrono::duration<double>(deadline);
   const std::unique_ptr<Communicator> communicator = connect_workers(mpi);

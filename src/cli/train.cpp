@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <iostream>
+#include <limits>
 
 #include "cli/commands.hpp"
 #include "cli/result.hpp"
@@ -43,8 +44,14 @@ void add_options(po::options_description& options) {
       ("quiet", po::bool_switch(), "no progress");
 }
 
-std::uint64_t count(const po::variables_map& values, const char* name, std::int64_t least = 0) {
+constexpr std::int64_t kManyThreads = 1 << 16;
+
+std::uint64_t count(const po::variables_map& values, const char* name, std::int64_t least = 0,
+                    std::int64_t most = std::numeric_limits<std::int64_t>::max()) {
   const auto number = values[name].as<std::int64_t>();
+  if (number > most) {
+    throw UsageError(fmt::format("--{} must be at most {}, not {}", name, most, number));
+  }
   if (number < least) {
     throw UsageError(fmt::format("--{} must be at least {}, not {}", name, least, number));
   }
@@ -67,7 +74,7 @@ TrainSettings settings_from(const Options& options, const Communicator& communic
   const po::variables_map& values = options.values();
   TrainSettings settings;
   settings.batch = static_cast<std::int64_t>(count(values, "batch", 1));
-  settings.lanes = static_cast<int>(count(values, "lanes"));
+  settings.lanes = static_cast<int>(count(values, "lanes", 0, kManyThreads));
   settings.epochs = count(values, "epochs", 1);
   settings.steps = count(values, "steps");
   settings.seed = count(values, "seed");
@@ -76,6 +83,10 @@ TrainSettings settings_from(const Options& options, const Communicator& communic
   settings.rate = values["lr"].as<double>();
   settings.schedule = schedule_from(values["schedule"].as<std::string>());
   settings.sgd = {values["momentum"].as<double>(), parse_l2(values["penalty"].as<std::string>())};
+  if (!(settings.rate > 0) || !(settings.sgd.momentum >= 0 && settings.sgd.momentum < 1)) {
+    throw UsageError(
+        fmt::format("--lr {} and --momentum {}: a learning rate is above 0, a momentum in [0, 1)", settings.rate, settings.sgd.momentum));
+  }
   settings.patience = count(values, "patience");
   settings.min_delta = values["min-delta"].as<double>();
   const std::string order = values["order"].as<std::string>();
@@ -86,10 +97,10 @@ TrainSettings settings_from(const Options& options, const Communicator& communic
   }
   settings.reduce = reduce == "exact" ? ReduceMode::exact : ReduceMode::arrival;
   settings.run = values["run"].as<std::string>();
-  settings.threads = static_cast<int>(count(values, "threads"));
+  settings.threads = static_cast<int>(count(values, "threads", 0, kManyThreads));
   settings.threads = settings.threads > 0 ? settings.threads : default_threads(communicator);
   settings.checkpoint_every = count(values, "checkpoint-every");
-  settings.keep = static_cast<int>(count(values, "keep", 1));
+  settings.keep = static_cast<int>(count(values, "keep", 1, kManyThreads));
   settings.cache = parse_bytes(values["cache"].as<std::string>());
   settings.log_every = parse_seconds(values["log-every"].as<std::string>());
   settings.quiet = values["quiet"].as<bool>();
@@ -111,7 +122,6 @@ int train_with(const Options& options, Communicator& communicator) {
   const std::optional<Dataset> validation =
       values.contains("validation") ? std::optional(Dataset::open(values["validation"].as<std::string>())) : std::nullopt;
   const std::int64_t classes = count_classes(training);
-  check_labels(training, classes);
   const Model model = build_model(model_options(values, training.field("features").sample, classes));
   const TrainResult result = train(communicator, model, settings, training, validation, test);
   if (communicator.rank() == 0) {
@@ -138,6 +148,7 @@ int run_train(const Arguments& arguments) {
   if (!options.parse(arguments)) {
     return 0;
   }
+  listen_for_stop();
   return with_workers(options.values()["deadline"].as<double>(),
                       [&](Communicator& communicator) { return train_with(options, communicator); });
 }

@@ -50,7 +50,9 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   ~Session() {
-    if (owner_)
+    // Finalising waits for everyone; a worker that gives up ends without, and the launcher ends the others.
+    int workers = 1;
+    if (owner_ && (std::uncaught_exceptions() == 0 || (MPI_Comm_size(MPI_COMM_WORLD, &workers) == MPI_SUCCESS && workers == 1)))
       MPI_Finalize();
   }
   [[nodiscard]] bool owner() const { return owner_; }

@@ -165,8 +165,8 @@ void BatchReader::State::make_converters() {
       }
     }
     converters.push_back(std::move(converter));
-    fields.push_back({field.name, field.sample, field.dtype == DType::u8 ? DType::f32 : field.dtype});
   }
+  fields = converted_fields(dataset);
 }
 
 void BatchReader::State::make_slots() {
@@ -349,6 +349,14 @@ void BatchReader::release() {
   const std::scoped_lock lock(state_->mutex);
   state_->released = state_->taken;
   state_->changed.notify_all();
+}
+
+std::vector<Field> converted_fields(const Dataset& dataset) {
+  std::vector<Field> fields = dataset.fields();
+  for (Field& field : fields) {
+    field.dtype = field.dtype == DType::u8 ? DType::f32 : field.dtype;
+  }
+  return fields;
 }
 
 const std::vector<Field>& BatchReader::fields() const { return state_->fields; }

@@ -43,6 +43,9 @@ struct ReaderOptions {
   int depth = 3;                                                        ///< steps prepared ahead, ≥ 1
 };
 
+/// What a reader makes of a dataset's fields: names, shapes of a sample and types after conversion.
+[[nodiscard]] std::vector<Field> converted_fields(const Dataset& dataset);
+
 /// Prepares a worker's batches in a background thread, some steps ahead, from one epoch into the next. "features" become f32 and are
 /// normalised, (x − mean) / std with the dataset's numbers for each channel; other u8 fields become f32, i32 fields stay. All buffers are
 /// allocated when it is made. One thread calls next and release.
@@ -60,7 +63,7 @@ class BatchReader {
   /// Gives the buffers of the batch that `next` gave back to the reader.
   void release();
 
-  /// What `LaneBatch::fields` holds: names, shapes of a sample and types after conversion.
+  /// What `LaneBatch::fields` holds: converted_fields of the dataset.
   [[nodiscard]] const std::vector<Field>& fields() const;
   /// Seconds that `next` has waited for data.
   [[nodiscard]] double wait_seconds() const;

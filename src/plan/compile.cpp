@@ -73,14 +73,17 @@ PlanStep make_step(const LaidOut& laid, const Group& group, const GroupCall& cal
   return step;
 }
 
-/// After which step each tensor of the gradient is written, and from that how many buckets are complete after each step.
+/// After which step each tensor of the gradient is written and nobody reads it again (it may serve other values too), and from that how
+/// many buckets are complete after each step: from then on other threads may fold into it.
 void mark_buckets(std::vector<PlanStep>& steps, const FlatLayout& flat) {
   std::vector<std::size_t> done_at(flat.tensors.size(), 0);
   for (std::size_t s = 0; s < steps.size(); ++s) {
-    for (const Place& place : steps[s].out) {
-      for (std::size_t t = 0; place.zone == Place::Zone::gradients && t < flat.tensors.size(); ++t) {
-        if (static_cast<std::size_t>(flat.tensors[t].offset) == place.at) {
-          done_at[t] = s;
+    for (const auto& places : {steps[s].in, steps[s].out}) {
+      for (const Place& place : places) {
+        for (std::size_t t = 0; place.zone == Place::Zone::gradients && t < flat.tensors.size(); ++t) {
+          if (static_cast<std::size_t>(flat.tensors[t].offset) == place.at) {
+            done_at[t] = s;
+          }
         }
       }
     }

@@ -4,9 +4,6 @@ namespace lockstep {
 
 Graph drop_dead(const Graph& graph) {
   std::vector<bool> alive(graph.nodes().size(), false);
-  for (std::size_t id = 0; id < graph.nodes().size(); ++id) {
-    alive[id] = graph.nodes()[id].op == &leaf::state();  // training writes it, even where no op reads it
-  }
   for (const auto& [name, ref] : graph.outputs()) {
     alive[static_cast<std::size_t>(ref.node)] = true;
   }

@@ -1,5 +1,3 @@
-#include <unordered_map>
-
 #include "plan/passes.hpp"
 
 namespace lockstep {

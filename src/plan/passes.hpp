@@ -11,7 +11,7 @@
 #include "runtime/chain.hpp"
 #include "runtime/plan.hpp"
 
-/// The passes that make a Plan from a Graph, one a file, in the order in which `compile` calls them.
+/// The passes that make a Plan from a Graph. `train_lane_graph` runs the first two, `compile` the others.
 namespace lockstep {
 
 inline constexpr std::string_view kGradientPrefix = "gradient:";

@@ -40,8 +40,7 @@ class CpuExecutor {
     run(binding, context, [](int) {});
   }
 
-  /// The same kernels with a look at every result in between: the label of the first step that made a NaN or an infinity from finite
-  /// operands' point of view, that is, the first in order.
+  /// The same kernels with a look at every result in between: the label of the first step whose result holds a NaN or an infinity.
   [[nodiscard]] std::optional<std::string> find_non_finite(const LaneBinding& binding, const StepContext& context);
 
   /// Seconds of each step, the median of `repeats` runs, for profiles.

@@ -43,12 +43,19 @@ void prepare_compute_thread() {
 
 LaneTeam::LaneTeam(int threads) : threads_(threads) {
   prepare_compute_thread();
-  for (int t = 1; t < threads; ++t) {
-    others_.emplace_back([this, t] { serve(t); });
+  try {
+    for (int t = 1; t < threads; ++t) {
+      others_.emplace_back([this, t] { serve(t); });
+    }
+  } catch (...) {  // the system gives no more threads: those that have started must end before they are joined
+    stop();
+    throw;
   }
 }
 
-LaneTeam::~LaneTeam() {
+LaneTeam::~LaneTeam() { stop(); }
+
+void LaneTeam::stop() {
   stopping_ = true;
   round_.fetch_add(1, std::memory_order_release);
   round_.notify_all();

@@ -30,6 +30,7 @@ class LaneTeam {
   [[nodiscard]] bool failed() const { return failed_.load(std::memory_order_relaxed); }
 
  private:
+  void stop();
   void serve(int thread);
   void call(int thread) noexcept;
 

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <set>
 
@@ -68,6 +69,14 @@ JobShape agree_on_job(Communicator& communicator, const Model& model, const Trai
   return job;
 }
 
+void check_dataset(const Model& model, const Dataset& dataset) {
+  check_fields(model, converted_fields(dataset));
+  const Graph& evaluate = model.program("evaluate");
+  if (dataset.has_field("labels") && dataset.field("labels").dtype == DType::i32 && evaluate.has_output("logits")) {
+    check_labels(dataset, evaluate.type(evaluate.output("logits")).shape[-1]);
+  }
+}
+
 void check_fields(const Model& model, std::span<const Field> fields) {
   for (const Node& node : model.program("train").nodes()) {
     if (node.op != &leaf::input()) {
@@ -96,6 +105,29 @@ std::string agree_on_fingerprint(Communicator& communicator, const std::string& 
                     fmt::join(different, ", "), communicator.host(0)));
   }
   return mine;
+}
+
+void agree_on_experiment(Communicator& communicator, const std::string& text) {
+  const std::vector<std::string> different =
+      who_differs(communicator, gather_texts(communicator, sha256_hex(std::as_bytes(std::span(text))), "comparing options and data"));
+  if (!different.empty()) {
+    throw UsageError(
+        fmt::format("{}: other options, another model or other data than on rank 0 ({}).\n"
+                    "  Start every worker with the same options; compare the copies of the dataset with lockstep inspect.",
+                    fmt::join(different, ", "), communicator.host(0)));
+  }
+}
+
+void check_finite(const FlatLayout& layout, std::span<const float> flat, std::uint64_t step) {
+  for (const FlatTensor& tensor : layout.tensors) {
+    const auto values = flat.subspan(static_cast<std::size_t>(tensor.offset), static_cast<std::size_t>(tensor.count));
+    if (!std::ranges::all_of(values, [](float v) { return std::isfinite(v); })) {
+      throw Diverged(
+          fmt::format("step {}: the update made {} infinite or NaN.\n"
+                      "  A smaller --lr is the usual cure. The last checkpoint is kept.",
+                      step, tensor.name));
+    }
+  }
 }
 
 void check_same_run(const Checkpoint& checkpoint, const Model& model, const nlohmann::ordered_json& experiment,

@@ -17,11 +17,18 @@ namespace lockstep {
 /// Lanes by default or as asked, and every worker's threads.
 [[nodiscard]] JobShape agree_on_job(Communicator& communicator, const Model& model, const TrainSettings& settings);
 
-/// Throws DataError naming the input that the dataset lacks or whose type differs.
+/// Throws DataError naming the input that the dataset lacks or whose type differs, or the label that is no class of the model.
+void check_dataset(const Model& model, const Dataset& dataset);
 void check_fields(const Model& model, std::span<const Field> fields);
 
 /// Returns the fingerprint if all workers have the same. Throws UsageError naming the workers that differ from rank 0.
 std::string agree_on_fingerprint(Communicator& communicator, const std::string& mine);
+
+/// Throws UsageError naming the workers whose options, model or data (`text` says all of it) differ from rank 0's.
+void agree_on_experiment(Communicator& communicator, const std::string& text);
+
+/// Throws Diverged naming the first tensor with a value that is not finite, so that none is ever written.
+void check_finite(const FlatLayout& layout, std::span<const float> flat, std::uint64_t step);
 
 /// Throws CheckpointError naming what differs between the checkpoint's experiment and this one.
 void check_same_run(const Checkpoint& checkpoint, const Model& model, const nlohmann::ordered_json& experiment,
@@ -39,7 +46,7 @@ void share_bytes(Communicator& communicator, std::vector<std::byte>& bytes);
 /// What the user should know before the first step: workers, lanes, samples a lane, the price of lanes, warnings.
 [[nodiscard]] std::string describe_job(const Communicator& communicator, const Model& model, const JobShape& job, std::int64_t batch,
                                        const FlatLayout& layout);
-/// "epoch 3/10  train 0.2950  validation 0.3301 (88.40 %)  1234 samples/s  data wait 0.1 %"
+/// "epoch 3/10  train loss 0.2950  validation loss 0.3301, accuracy 0.8840  1234 samples/s  5.1 s  data wait 0.1 %"
 [[nodiscard]] std::string describe_epoch(const EpochRow& row, std::uint64_t epochs);
 
 }  // namespace lockstep

@@ -87,7 +87,7 @@ void StepEngine::bind(LaneThread& thread, const Plan& plan, const LaneBatch& lan
   }
   for (std::size_t i = 0; i < plan.scalars.size(); ++i) {
     const auto whole = static_cast<float>(batch_samples);
-    thread.scalars[i] = plan.scalars[i] == "lane_share" ? static_cast<float>(lane.samples) / whole : 1.0F / whole;
+    thread.scalars[i] = plan.scalars[i] == kLaneShare ? static_cast<float>(lane.samples) / whole : 1.0F / whole;
   }
 }
 
@@ -131,7 +131,11 @@ void StepEngine::move_messages() {
     return;
   }
   if (const std::unique_lock lock(exchange_mutex_, std::try_to_lock); lock.owns_lock()) {
-    exchange_->poll(0, OrderedExchange::Stage::arrived);
+    for (int b = 0; b < exchange_->buckets(); ++b) {
+      if (!exchange_->poll(b, OrderedExchange::Stage::arrived) || !exchange_->poll(b, OrderedExchange::Stage::sent)) {
+        return;  // asking for one that is under way moves all
+      }
+    }
   }
 }
 

@@ -26,6 +26,10 @@ struct JobShape {
   ReduceMode reduce = ReduceMode::exact;
 };
 
+/// The runtime scalars that a graph may ask for.
+inline constexpr std::string_view kInverseBatch = "inverse_batch";  ///< 1 / samples in the whole batch
+inline constexpr std::string_view kLaneShare = "lane_share";        ///< samples in this lane / samples in the whole batch
+
 /// Sums over all lanes of all workers, along the tree.
 struct StepSums {
   double loss = 0;     ///< Σ of the samples' losses
@@ -112,6 +116,7 @@ class StepEngine {
   Communicator& communicator_;
   const Model& model_;
   JobShape job_;
+  std::int64_t lane_size_;
   Sgd sgd_;
   std::vector<LaneRange> runs_;
   FlatLayout layout_;

@@ -44,6 +44,7 @@ StepEngine::StepEngine(Communicator& communicator, const Model& model, const Job
     : communicator_(communicator),
       model_(model),
       job_(job),
+      lane_size_(lane_size),
       sgd_(sgd),
       runs_(deal_lanes(job.lanes, job.threads_per_worker)),
       lane_threads_(static_cast<std::size_t>(job.threads)),
@@ -103,6 +104,11 @@ const Plan& StepEngine::plan(const std::string& program, std::int64_t lane_size)
   std::unique_ptr<Plan>& plan = plans_[{program, lane_size}];
   if (!plan) {
     plan = std::make_unique<Plan>(compile(lane_graph(model_, program, lane_size), layout_));
+    for (const std::string& scalar : plan->scalars) {
+      if (scalar != kInverseBatch && scalar != kLaneShare) {
+        throw UsageError(fmt::format("the model asks for the scalar '{}'; there are {} and {}", scalar, kInverseBatch, kLaneShare));
+      }
+    }
   }
   return *plan;
 }
@@ -173,7 +179,7 @@ void StepEngine::set_momentum(std::span<const float> flat) {
 }
 
 std::string StepEngine::fingerprint(std::span<const Field> fields) {
-  const std::int64_t samples = plans_.begin()->second->lane_size;
+  const std::int64_t samples = lane_size_;
   CpuExecutor& executor = this->executor(0, "train", samples);
   LaneBatch lane{0, samples, 0, {}, nullptr, nullptr, nullptr};
   std::vector<AlignedBytes> memory;

@@ -43,7 +43,6 @@ class Trainer {
         lane_samples_(static_cast<std::size_t>(job_.lanes)) {}
 
   TrainResult run() {
-    std::signal(SIGUSR1, on_stop_signal);
     if (leads()) {
       folder_.emplace(settings_.run);
       progress_.emplace(std::cout, progress_settings());
@@ -76,10 +75,8 @@ class Trainer {
   }
 
   void start() {
-    const BatchReader shape_only(cache_, table_, reader_options(0, 0));
-    fields_ = shape_only.fields();
-    check_fields(model_, fields_);
-    fingerprint_ = agree_on_fingerprint(communicator_, engine_.fingerprint(fields_));
+    fingerprint_ = agree_on_fingerprint(communicator_, engine_.fingerprint(converted_fields(train_)));
+    agree_on_experiment(communicator_, experiment().dump() + model_.json() + train_.checksum() + (test_ ? test_->checksum() : ""));
     say(describe_job(communicator_, model_, job_, settings_.batch, engine_.layout()));
     const std::optional<Checkpoint> checkpoint = load();
     if (checkpoint) {
@@ -87,6 +84,7 @@ class Trainer {
     } else {
       initialise(engine_.layout(), settings_.seed, engine_.parameters());
     }
+    static_cast<void>(agree_on_parameters(communicator_, engine_.layout(), engine_.parameters()));
     if (leads()) {
       folder_->write_config(settings_.config);
       folder_->restore_history(history_);
@@ -107,6 +105,11 @@ class Trainer {
   void restore(const Checkpoint& checkpoint) {
     check_same_run(checkpoint, model_, experiment(), train_.checksum(), engine_.layout());
     check_same_machine(checkpoint.fingerprint, fingerprint_, settings_.accept_other_machine);
+    other_machines_ = checkpoint.progress.at("other_machines").get<std::vector<std::string>>();
+    if (checkpoint.fingerprint != fingerprint_) {
+      other_machines_.push_back(checkpoint.fingerprint);
+      say("warning: the checkpoint was made on another kind of machine; this is recorded, and the last bits will differ");
+    }
     from_tensors(engine_.layout(), checkpoint.parameters, engine_.parameters());
     std::vector<float> momentum(engine_.parameters().size());
     from_tensors(engine_.layout(), checkpoint.optimizer, momentum, "momentum/");
@@ -115,6 +118,7 @@ class Trainer {
     step_in_epoch_ = checkpoint.step_in_epoch;
     step_ = checkpoint.step;
     stopping_.restore(checkpoint.progress.at("early_stopping"));
+    best_hash_ = checkpoint.progress.at("best_hash").get<std::string>();
     epoch_loss_ = checkpoint.progress.at("epoch_loss").get<double>();
     epoch_samples_ = checkpoint.progress.at("epoch_samples").get<std::int64_t>();
     for (const auto& row : checkpoint.progress.at("history")) {
@@ -129,6 +133,7 @@ class Trainer {
                                 {"seed", settings_.seed},
                                 {"limit", settings_.limit},
                                 {"validation-fraction", settings_.validation_fraction},
+                                {"validation", validation_ ? validation_->checksum() : ""},
                                 {"lr", settings_.rate},
                                 {"schedule", name_of(settings_.schedule)},
                                 {"momentum", settings_.sgd.momentum},
@@ -145,6 +150,7 @@ class Trainer {
   }
 
   void checkpoint(bool best) {
+    check_finite(engine_.layout(), engine_.parameters(), step_);
     const std::vector<float> momentum = engine_.gather_momentum();
     if (leads()) {
       Checkpoint checkpoint;
@@ -158,10 +164,8 @@ class Trainer {
       for (const EpochRow& row : history_) {
         history.push_back(row.to_json());
       }
-      checkpoint.progress = {{"epoch_loss", epoch_loss_},
-                             {"epoch_samples", epoch_samples_},
-                             {"early_stopping", stopping_.to_json()},
-                             {"history", std::move(history)}};
+      checkpoint.progress = {{"epoch_loss", epoch_loss_}, {"epoch_samples", epoch_samples_},   {"early_stopping", stopping_.to_json()},
+                             {"best_hash", best_hash_},   {"other_machines", other_machines_}, {"history", std::move(history)}};
       checkpoint.settings = experiment();
       checkpoint.fingerprint = fingerprint_;
       checkpoint.dataset_checksum = train_.checksum();
@@ -188,6 +192,9 @@ class Trainer {
       return false;
     }
     BatchReader reader(cache_, table_, reader_options(epoch_, step_in_epoch_));
+    if (!cache_->note().empty()) {
+      say(cache_->note());
+    }
     while (step_ < total_steps() && !stopping_.should_stop()) {
       const bool stop = train_one_step(reader);
       const bool epoch_ends = step_in_epoch_ == steps_per_epoch();
@@ -213,7 +220,7 @@ class Trainer {
     for (int v = 0; v < job_.lanes; ++v) {
       lane_samples_[static_cast<std::size_t>(v)] = static_cast<int>(table_.lane_samples(batch.step, v));
     }
-    const double rate = learning_rate(settings_.schedule, settings_.rate, step_, settings_.epochs * steps_per_epoch());
+    const double rate = learning_rate(settings_.schedule, settings_.rate, step_, total_steps());
     const StepContext context{settings_.seed, epoch_, step_, 0};
     const StepSums sums = engine_.train(batch, reader.fields(), lane_samples_, context, rate, asked_to_stop != 0);
     reader.release();
@@ -238,7 +245,7 @@ class Trainer {
     row.epoch = epoch_ + 1;
     row.step = step_;
     row.train_loss = epoch_loss_ / static_cast<double>(epoch_samples_);
-    row.learning_rate = learning_rate(settings_.schedule, settings_.rate, step_ - 1, settings_.epochs * steps_per_epoch());
+    row.learning_rate = learning_rate(settings_.schedule, settings_.rate, step_ - 1, total_steps());
     row.parameter_hash = hash;
     row.samples_per_second = static_cast<double>(timed_samples_) / epoch_seconds_;
     row.seconds = epoch_seconds_;
@@ -251,6 +258,7 @@ class Trainer {
       row.validation_loss = sums.loss / static_cast<double>(sums.samples);
       row.validation_accuracy = sums.correct / static_cast<double>(sums.samples);
       best = stopping_.update(*row.validation_loss);
+      best_hash_ = best ? hash : best_hash_;
     }
     run_seconds_ += epoch_seconds_;
     run_samples_ += timed_samples_;
@@ -261,7 +269,8 @@ class Trainer {
     epoch_samples_ = timed_samples_ = 0;
     if (leads()) {
       folder_->append(row);
-      say(describe_epoch(row, settings_.epochs));
+      const double penalty = penalty_value(engine_.layout(), settings_.sgd, engine_.parameters().data());
+      say(describe_epoch(row, settings_.epochs) + (penalty > 0 ? fmt::format("  penalty {:.4f}", penalty) : ""));
     }
     return best;
   }
@@ -299,6 +308,9 @@ class Trainer {
     share_bytes(communicator_, bytes);
     if (!bytes.empty()) {
       const Checkpoint best = parse(bytes, "checkpoints/best.h5");
+      if (parameter_hash(best.parameters) != best_hash_) {
+        throw CheckpointError("checkpoints/best.h5 is not this run's best epoch.\n  Start again in another --run.");
+      }
       from_tensors(engine_.layout(), best.parameters, engine_.parameters());
       say(fmt::format("the best epoch's parameters are kept (epoch {}, validation loss {:.4f})", best.epoch, stopping_.best()));
     }
@@ -319,8 +331,8 @@ class Trainer {
   EarlyStopping stopping_;
   std::optional<RunFolder> folder_;
   std::optional<Progress> progress_;
-  std::vector<Field> fields_;
-  std::string fingerprint_;
+  std::string fingerprint_, best_hash_;
+  std::vector<std::string> other_machines_;  ///< fingerprints that --accept-other-machine went on from
   std::vector<int> lane_samples_;
 
   std::uint64_t epoch_ = 0, step_in_epoch_ = 0, step_ = 0;
@@ -333,8 +345,19 @@ class Trainer {
 
 }  // namespace
 
+void listen_for_stop() { std::signal(SIGUSR1, on_stop_signal); }
+
 TrainResult train(Communicator& communicator, const Model& model, const TrainSettings& settings, const Dataset& train,
                   const std::optional<Dataset>& validation, const std::optional<Dataset>& test) {
+  if (validation && settings.validation_fraction > 0) {
+    throw UsageError("--validation and --validation-fraction: give one of them");
+  }
+  check_dataset(model, train);
+  for (const std::optional<Dataset>* other : {&validation, &test}) {
+    if (*other) {
+      check_dataset(model, **other);
+    }
+  }
   return Trainer(communicator, model, settings, train, validation, test).run();
 }
 

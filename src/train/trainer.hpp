@@ -48,6 +48,9 @@ struct TrainSettings {
   std::string config;  ///< text for config.ini
 };
 
+/// From here on USR1 asks the run for a checkpoint and an early end. Call it first of all: before, the signal would end the process.
+void listen_for_stop();
+
 /// What a run comes to; the same on every worker but for the times.
 struct TrainResult {
   bool preempted = false;

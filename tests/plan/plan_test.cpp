@@ -220,6 +220,40 @@ TEST(Plan, NoBucketIsCalledDoneBeforeItIsWritten) {
   });
 }
 
+/// A gradient's memory may serve other values of the lane too: two parameters that are added have the same gradient. Once a bucket is
+/// called done, other threads fold into it, so nobody may read it any more.
+TEST(Plan, NoBucketIsCalledDoneBeforeItIsReadForTheLastTime) {
+  Graph model(4);
+  const Value x = model.input("features", {kBatch, 40});
+  const Value sum_of_two = add(model.parameter("a", {40, 30}, Initializer::ones()), model.parameter("b", {40, 30}, Initializer::ones()));
+  const Value hidden = matmul(x, sum_of_two);
+  const Value gate = mul(hidden, model.parameter("c", {30}, Initializer::ones()));
+  model.set_output("loss", sum(square(matmul(gate, model.parameter("d", {30, 20}, Initializer::ones()))), {1}));
+  const Graph graph = train_lane_graph(model);
+  for (const std::int64_t bucket_elements : {50, 700, 5000}) {
+    Both both(graph, flat_layout(graph, bucket_elements));
+    float* gradients = both.binding().gradients;
+    both.run();
+    const std::vector<float> wanted(gradients, gradients + both.flat().size);
+    std::vector<float> got(wanted.size());
+    int taken = 0;
+    both.executor().run(both.binding(), both.context(), [&](int done) {
+      for (; taken < done; ++taken) {
+        for (const FlatRange& range : both.flat().buckets[static_cast<std::size_t>(taken)]) {
+          std::copy(gradients + range.begin, gradients + range.end, got.begin() + range.begin);
+          std::fill(gradients + range.begin, gradients + range.end, 1e9F);
+        }
+      }
+    });
+    for (const FlatTensor& tensor : both.flat().tensors) {
+      for (std::int64_t i = tensor.offset; i < tensor.offset + tensor.count; ++i) {
+        ASSERT_EQ(got[static_cast<std::size_t>(i)], wanted[static_cast<std::size_t>(i)])
+            << tensor.name << ", buckets of " << bucket_elements;
+      }
+    }
+  }
+}
+
 TEST(Plan, FlatLayoutDoesNotDependOnTheLanesSize) {
   const Model model = small_model("cnn", 0.5, true);
   const FlatLayout two = flat_layout(train_graph(model, 2));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <limits>
 
 #include "data/sha256.hpp"
 #include "train/parameters.hpp"
@@ -145,6 +146,27 @@ TEST(Job, ACheckpointOfAnotherExperimentIsRefusedByName) {
   EXPECT_NE(refusal({{"batch", 64}, {"seed", 1}}, "abd", model).find("dataset"), std::string::npos);
   options.activation = nn::Activation::tanh;
   EXPECT_NE(refusal({{"batch", 64}, {"seed", 1}}, "abc", build_model(options)).find("another model"), std::string::npos);
+}
+
+TEST(Job, OtherOptionsOrDataAreRefusedByName) {
+  TwoWorkers same = agreeing();
+  EXPECT_EQ(message_of([&] { agree_on_experiment(same, "batch 64"); }), "");
+  TwoWorkers other([](const TwoWorkers::Bytes&) {
+    const std::string hash = sha256_hex(std::as_bytes(std::span(std::string_view("batch 128"))));
+    const auto bytes = std::as_bytes(std::span(hash));
+    return TwoWorkers::Bytes(bytes.begin(), bytes.end());
+  });
+  const std::string message = message_of([&] { agree_on_experiment(other, "batch 64"); });
+  EXPECT_NE(message.find("rank 1 (node02): other options"), std::string::npos) << message;
+}
+
+TEST(Job, ParametersThatAreNotFiniteAreNeverWritten) {
+  std::vector<float> flat(48, 0.5F);
+  EXPECT_EQ(message_of([&] { check_finite(three_tensors(), flat, 7); }), "");
+  flat[12] = std::numeric_limits<float>::infinity();  // padding behind a
+  EXPECT_EQ(message_of([&] { check_finite(three_tensors(), flat, 7); }), "");
+  flat[33] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_NE(message_of([&] { check_finite(three_tensors(), flat, 7); }).find("step 7: the update made c infinite"), std::string::npos);
 }
 
 TEST(Job, AnotherMachinesCheckpointNeedsConsent) {

@@ -130,6 +130,15 @@ TEST(StepEngine, ANaNStopsEveryWorkerBeforeTheUpdate) {
   EXPECT_EQ(before, std::vector<float>(engine.parameters().begin(), engine.parameters().end()));
 }
 
+TEST(StepEngine, AnUnknownScalarIsRefused) {
+  const Model model = make_model([](nn::Scope& scope) {
+    const Value x = scope.graph.input("features", {kBatch, 30});
+    nn::classify(scope, mul(nn::dense(scope, "layer", x, 10), scope.graph.scalar("temperature")));
+  });
+  const std::unique_ptr<Communicator> communicator = self_communicator();
+  EXPECT_THROW(StepEngine(*communicator, model, {}, 4, {}), UsageError);
+}
+
 TEST(StepEngine, FingerprintLeavesParametersAlone) {
   const Workload workload = small_workload("cnn");
   const Model model = build_model(workload.model);
