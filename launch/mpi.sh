@@ -1,7 +1,11 @@
 # shellcheck shell=bash
 # How to start workers on this host, for Open MPI 4 and 5 and for MPICH and its kin. MPIRUN names another mpirun.
 
-export HWLOC_HIDE_ERRORS=2 # hwloc complains where /sys is not mounted, as in a chroot
+# mpi_environment: spares mpirun two things that a bare system or container does to it: hwloc complains where /sys is not mounted, and
+# where the host's own name is not in /etc/hosts, each start can wait 5 s for a name server.
+mpi_environment() {
+  export HWLOC_HIDE_ERRORS=2 RES_OPTIONS=${RES_OPTIONS:-timeout:1 attempts:1}
+}
 
 # mpi_line P: the words that start P workers here, one a line:  mapfile -t mpi < <(mpi_line 3); "${mpi[@]}" lockstep train ...
 #   --bind-to none    by default Open MPI pins a worker, and so all its threads, to one core

@@ -31,6 +31,11 @@ int run_import(const Arguments& arguments) {
   if (values.contains("test-images") != values.contains("test-labels")) {
     throw UsageError("--test-images and --test-labels belong together");
   }
+  for (const char* limit : {"limit", "test-limit"}) {
+    if (values[limit].as<std::int64_t>() < 0) {
+      throw UsageError(fmt::format("--{} must be at least 0, not {}", limit, values[limit].as<std::int64_t>()));
+    }
+  }
   IdxImport what;
   what.train = {values["images"].as<std::string>(), values["labels"].as<std::string>(), values["limit"].as<std::int64_t>()};
   if (values.contains("test-images")) {

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <filesystem>
 #include <iostream>
 
 #include "cli/commands.hpp"
@@ -44,6 +45,10 @@ int main(int argc, char** argv) {
   if (name == "--help" || name == "-h" || name == "help") {
     return usage(std::cout, 0);
   }
+  if (name == "--version") {
+    std::cout << "lockstep " LOCKSTEP_VERSION "\n";
+    return 0;
+  }
   for (const Command& command : kCommands) {
     if (command.name != name) {
       continue;
@@ -53,6 +58,9 @@ int main(int argc, char** argv) {
     } catch (const Error& error) {
       std::cerr << fmt::format("lockstep {}: {}\n", name, error.what());
       return static_cast<int>(error.code());
+    } catch (const std::filesystem::filesystem_error& error) {
+      std::cerr << fmt::format("lockstep {}: {}: {}\n", name, error.path1().string(), error.code().message());
+      return static_cast<int>(ExitCode::usage);
     } catch (const std::exception& error) {
       std::cerr << fmt::format("lockstep {}: unforeseen: {}\n", name, error.what());
       return 1;

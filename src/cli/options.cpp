@@ -56,7 +56,11 @@ bool Options::parse(const Arguments& arguments) {
       if (!in) {
         throw UsageError(fmt::format("--config {}: {}", file, std::strerror(errno)));
       }
-      po::store(po::parse_config_file(in, described_), values_);
+      try {  // `train` is strict; the others may be given a run's config.ini and take what is theirs
+        po::store(po::parse_config_file(in, described_, command_ != "train"), values_);
+      } catch (const po::error& error) {
+        throw UsageError(fmt::format("{}: {}", file, error.what()));
+      }
     }
     po::notify(values_);
   } catch (const po::error& error) {

@@ -52,7 +52,7 @@ StepTable::StepTable(std::int64_t samples, std::int64_t batch, int lanes, int mi
   if (samples < 2 || (batch < least && batch < samples)) {
     throw UsageError(
         fmt::format("batch norm needs at least 2 samples in each lane, but batches of {} of {} samples are spread over {} lanes.\n"
-                    "  Give --lanes {} or fewer, or a larger --batch.",
+                    "  Give --lanes {} (at most), or a larger --batch.",
                     batch, samples, used_lanes_, std::max<std::int64_t>(1, batch / 2)));
   }
   if (last > 0 && last < least) {

@@ -44,7 +44,9 @@ Activation activation_from(const std::string& name) {
     if (named.name == name) {
       return named.activation;
     }
-    known += known.empty() ? std::string(named.name) : fmt::format(", {}", named.name);
+    if (named.activation != Activation::none) {
+      known += known.empty() ? std::string(named.name) : fmt::format(", {}", named.name);
+    }
   }
   throw UsageError(fmt::format("there is no activation '{}'; there are {}", name, known));
 }

@@ -124,7 +124,7 @@ void check_finite(const FlatLayout& layout, std::span<const float> flat, std::ui
     if (!std::ranges::all_of(values, [](float v) { return std::isfinite(v); })) {
       throw Diverged(
           fmt::format("step {}: the update made {} infinite or NaN.\n"
-                      "  A smaller --lr is the usual cure. The last checkpoint is kept.",
+                      "  A smaller --lr is the usual cure. The last checkpoint, if there is one, is kept.",
                       step, tensor.name));
     }
   }
@@ -204,11 +204,12 @@ std::string describe_job(const Communicator& communicator, const Model& model, c
   }
   const int threads = std::accumulate(job.threads_per_worker.begin(), job.threads_per_worker.end(), 0);
   std::string text = fmt::format(
-      "{} parameters in {} buckets; {} worker{} ({} thread{}) on {}; batch {} in {} lane{} of {:.4g} samples, "
-      "price of lanes {:.2f} (estimated)",
-      model.parameter_count(), layout.buckets.size(), communicator.size(), communicator.size() == 1 ? "" : "s", threads,
-      threads == 1 ? "" : "s", hosts.size() <= 4 ? fmt::format("{}", fmt::join(hosts, ", ")) : fmt::format("{} hosts", hosts.size()), batch,
-      job.lanes, job.lanes == 1 ? "" : "s", static_cast<double>(batch) / job.lanes, estimated_price(lane_cost(model), batch, job.lanes));
+      "{} parameters in {} bucket{}; {} worker{} ({} thread{}) on {}; batch {} in {} lane{} of {:.4g} samples, "
+      "price of lanes {:.2f} (a step's estimated time over that in one lane)",
+      model.parameter_count(), layout.buckets.size(), layout.buckets.size() == 1 ? "" : "s", communicator.size(),
+      communicator.size() == 1 ? "" : "s", threads, threads == 1 ? "" : "s",
+      hosts.size() <= 4 ? fmt::format("{}", fmt::join(hosts, ", ")) : fmt::format("{} hosts", hosts.size()), batch, job.lanes,
+      job.lanes == 1 ? "" : "s", static_cast<double>(batch) / job.lanes, estimated_price(lane_cost(model), batch, job.lanes));
   if (model.least_lane() > 1) {
     text += fmt::format("\nbatch norm sees one lane: {:.4g} samples, not {}", static_cast<double>(batch) / job.lanes, batch);
   }

@@ -67,11 +67,14 @@ void Progress::update(const ProgressState& state) {
     return;
   }
   last_ = now;
-  std::string line =
-      fmt::format("epoch {}/{} {}step {}/{} loss {:.4f} {:.0f} samples/s eta {}", state.epoch, state.epochs,
-                  settings_.terminal ? bar(state) : "", state.step, state.steps, state.loss, state.samples_per_second, eta(state, now));
+  const std::string head = fmt::format("epoch {}/{} ", state.epoch, state.epochs);
+  const std::string tail = fmt::format("step {}/{} loss {:.4f} {:.0f} samples/s eta {}", state.step, state.steps, state.loss,
+                                       state.samples_per_second, eta(state, now));
+  std::string line = head + tail;
   if (settings_.terminal) {
-    line.resize(std::min<std::size_t>(line.size(), settings_.width - 1));  // a line that wraps could not be redrawn
+    const std::string drawn = bar(state);
+    line = line.size() + drawn.size() < settings_.width ? head + drawn + tail : line;  // the figures matter more than the bar
+    line.resize(std::min<std::size_t>(line.size(), settings_.width - 1));              // a line that wraps could not be redrawn
     out_ << '\r' << line << "\x1b[K" << std::flush;
     bar_drawn_ = true;
   } else {

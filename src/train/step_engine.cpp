@@ -193,7 +193,7 @@ StepSums StepEngine::exchange_sums(std::span<const int> lane_samples, bool stop)
   std::copy(lane_sums_.begin(), lane_sums_.end(), gather_mine_.begin() + 1);
   gather_mine_[0] = stop ? 1 : 0;
   communicator_.all_gather(std::as_bytes(std::span(gather_mine_)), std::as_writable_bytes(std::span(gather_all_)),
-                           {"gathering the losses of", static_cast<std::int64_t>(running_->context.step)});
+                           {"gathering the losses", static_cast<std::int64_t>(running_->context.step)});
   StepSums sums;
   for (std::size_t w = 0; w < runs_.size(); ++w) {
     const double* block = gather_all_.data() + w * gather_mine_.size();

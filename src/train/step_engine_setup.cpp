@@ -248,7 +248,7 @@ void StepEngine::diverge(const StepBatch& batch, std::span<const Field> fields, 
     if (!theirs.empty()) {
       throw Diverged(
           fmt::format("step {}: the loss is no longer a finite number; the first one that was not came from {}.\n"
-                      "  A smaller --lr is the usual cure. The last checkpoint is kept.",
+                      "  A smaller --lr is the usual cure. The last checkpoint, if there is one, is kept.",
                       context.step, theirs));
     }
   }

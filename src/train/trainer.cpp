@@ -62,6 +62,21 @@ class Trainer {
     return settings_.steps > 0 ? std::min(settings_.steps, all) : all;
   }
 
+  [[nodiscard]] bool finished() const { return step_ >= total_steps() || stopping_.should_stop(); }
+
+  /// The options with what they came to where that was left to the program.
+  [[nodiscard]] std::string resolved_config() const {
+    std::string text = settings_.config;
+    for (const auto& [open, resolved] : {std::pair<std::string, std::string>{"\nlanes = 0\n", fmt::format("\nlanes = {}\n", job_.lanes)},
+                                         {"\norder = auto\n", fmt::format("\norder = {}\n", name_of(order()))},
+                                         {"\nthreads = 0\n", fmt::format("\nthreads = {}\n", job_.threads)}}) {
+      if (const std::size_t at = text.find(open); at != std::string::npos) {
+        text.replace(at, open.size(), resolved);
+      }
+    }
+    return text;
+  }
+
   ProgressSettings progress_settings() const {
     ProgressSettings progress = ProgressSettings::for_stdout();
     progress.quiet = settings_.quiet;
@@ -86,7 +101,7 @@ class Trainer {
     }
     static_cast<void>(agree_on_parameters(communicator_, engine_.layout(), engine_.parameters()));
     if (leads()) {
-      folder_->write_config(settings_.config);
+      folder_->write_config(resolved_config());
       folder_->restore_history(history_);
     }
   }
@@ -124,7 +139,8 @@ class Trainer {
     for (const auto& row : checkpoint.progress.at("history")) {
       history_.push_back(EpochRow::from_json(row));
     }
-    say(fmt::format("goes on from step {} (epoch {}, step {})", step_, epoch_ + 1, step_in_epoch_));
+    say(finished() ? fmt::format("this run is finished: {} steps, {} epochs", step_, epoch_)
+                   : fmt::format("goes on from step {} (epoch {}, step {})", step_, epoch_ + 1, step_in_epoch_));
   }
 
   [[nodiscard]] nlohmann::ordered_json experiment() const {
@@ -188,14 +204,14 @@ class Trainer {
 
   /// True when it ended early because some worker was asked to.
   bool train_epochs() {
-    if (step_ >= total_steps() || stopping_.should_stop()) {
+    if (finished()) {
       return false;
     }
     BatchReader reader(cache_, table_, reader_options(epoch_, step_in_epoch_));
     if (!cache_->note().empty()) {
       say(cache_->note());
     }
-    while (step_ < total_steps() && !stopping_.should_stop()) {
+    while (!finished()) {
       const bool stop = train_one_step(reader);
       const bool epoch_ends = step_in_epoch_ == steps_per_epoch();
       bool best = false;

@@ -7,6 +7,8 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../../launch/common.sh"
 : "${LOCKSTEP:?is set by ctest}" "${E2E_DATA:?is set by ctest}" "${E2E_WORK:?is set by ctest}"
 
+mpi_environment
+
 test_name=$(basename "$0" .sh)${1:+-}$(IFS=- && echo "$*")
 work=$E2E_WORK/$test_name
 rm -rf "$work"

@@ -60,7 +60,7 @@ TEST(Progress, ANarrowTerminalGetsALineThatDoesNotWrap) {
   Watch watch;
   Progress progress(watch.out, {.terminal = true, .width = 30}, watch.clock());
   progress.update(at(0));
-  EXPECT_EQ(watch.out.str(), "\repoch 3/10 [.................\x1b[K");
+  EXPECT_EQ(watch.out.str(), "\repoch 3/10 step 0/400 loss 0.\x1b[K");
 }
 
 TEST(Progress, QuietSaysNothing) {
