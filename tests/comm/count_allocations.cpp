@@ -32,6 +32,10 @@ namespace lockstep::test {
 AllocationCount allocations() { return {own, libraries}; }
 }  // namespace lockstep::test
 
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
+  ++(is_library(__builtin_return_address(0)) ? libraries : own);
+  return std::malloc(bytes == 0 ? 1 : bytes);
+}
 void* operator new(std::size_t bytes) {
   ++(is_library(__builtin_return_address(0)) ? libraries : own);
   if (void* memory = std::malloc(bytes == 0 ? 1 : bytes)) {
