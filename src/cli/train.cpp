@@ -22,7 +22,7 @@ void add_options(po::options_description& options) {
       ("steps", po::value<std::int64_t>()->default_value(0), "end after so many steps; 0: no limit")                       //
       ("seed", po::value<std::int64_t>()->default_value(1), "of everything random")                                        //
       ("limit", po::value<std::int64_t>()->default_value(0), "the first so many training samples; 0: all")                 //
-      ("lr", po::value<double>()->default_value(0.05, "0.05"), "learning rate")                                            //
+      ("lr", po::value<double>()->default_value(0.01, "0.01"), "learning rate")                                            //
       ("schedule", po::value<std::string>()->default_value("constant"), "of the learning rate: constant or cosine")        //
       ("momentum", po::value<double>()->default_value(0.9, "0.9"), "of SGD")                                               //
       ("penalty", po::value<std::string>()->default_value("l2:0"), "l2:LAMBDA, on all weights but biases and norms")       //

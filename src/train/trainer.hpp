@@ -29,7 +29,7 @@ struct TrainSettings {
   std::uint64_t seed = 1;
   std::int64_t limit = 0;  ///< the first so many training samples; 0: all
   double validation_fraction = 0;
-  double rate = 0.05;
+  double rate = 0.01;
   Schedule schedule = Schedule::constant;
   Sgd sgd;
   std::uint64_t patience = 0;
