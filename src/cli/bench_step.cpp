@@ -66,7 +66,7 @@ int bench_step(const po::variables_map& values, Communicator& communicator) {
   settings.lanes = settings.lanes > 0 ? settings.lanes : communicator.size() * settings.threads;
   const JobShape job = agree_on_job(communicator, model, settings);
   StepEngine engine(communicator, model, job, (settings.batch + job.lanes - 1) / job.lanes, {0.9, 1e-4});
-  initialise(engine.layout(), 1, engine.parameters());
+  initialise(engine.layout(), 1, engine.set_parameters());
   const SyntheticBatch data(chosen, settings.batch, job.lanes, engine.lanes().begin, engine.lanes().end);
 
   std::vector<double> times;

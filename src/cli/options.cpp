@@ -128,6 +128,14 @@ std::vector<std::int64_t> parse_list(const std::string& text) {
   return numbers;
 }
 
+bool shares_memory(const po::variables_map& values) {
+  const std::string exchange = values["exchange"].as<std::string>();
+  if (exchange != "auto" && exchange != "messages") {
+    throw UsageError(fmt::format("--exchange {}: there are auto and messages", exchange));
+  }
+  return exchange == "auto";
+}
+
 void add_model_options(po::options_description& options) {
   options.add_options()                                                                                                     //
       ("model", po::value<std::string>()->default_value("mlp"), "mlp or cnn")                                               //

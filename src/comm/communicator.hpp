@@ -49,6 +49,8 @@ class Communicator {
  public:
   static constexpr int kTags = 16384;  ///< user tags are 0 … kTags−1
 
+  std::chrono::duration<double> deadline{60};  ///< how long nothing may arrive in a wait
+
   Communicator() = default;
   Communicator(const Communicator&) = delete;
   Communicator& operator=(const Communicator&) = delete;
@@ -77,8 +79,6 @@ class Communicator {
   /// Returns once every worker has called it. (size() − 1) bytes each way.
   virtual void barrier(Waiting waiting) = 0;
 
-  /// How long nothing may arrive in a wait.
-  virtual void set_deadline(std::chrono::duration<double> deadline) = 0;
   /// Ends this worker and all others now, with this exit code. Call it when this worker alone has failed.
   [[noreturn]] virtual void abort(ExitCode code) = 0;
 };

@@ -71,8 +71,8 @@ std::string library_version() {
 
 class MpiCommunicator final : public Communicator {
  public:
-  explicit MpiCommunicator(const MpiOptions& options)
-      : deadline_(options.deadline), longest_(std::clamp<std::size_t>(options.longest_message, 1, INT_MAX)) {
+  explicit MpiCommunicator(const MpiOptions& options) : longest_(std::clamp<std::size_t>(options.longest_message, 1, INT_MAX)) {
+    deadline = options.deadline;
     MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
     MPI_Comm_size(MPI_COMM_WORLD, &size_);
     check_job_size(current_environment(), size_, library_version());
@@ -87,7 +87,7 @@ class MpiCommunicator final : public Communicator {
   ~MpiCommunicator() override {
     const bool unwinding = std::uncaught_exceptions() > 0;
     try {
-      deadline_ = unwinding ? kUnwindingPatience : std::max(deadline_, kLastPatience);
+      deadline = unwinding ? kUnwindingPatience : std::max(deadline, kLastPatience);
       barrier({.what = "ending"});
     } catch (const std::exception& error) {
       if (!unwinding)
@@ -124,7 +124,7 @@ class MpiCommunicator final : public Communicator {
     else
       waiting.silent += std::min<Waiting::Clock::duration>(now - waiting.tested, kLongestAbsence);
     waiting.tested = now;
-    if (!all && Seconds(waiting.silent) > deadline_)
+    if (!all && Seconds(waiting.silent) > deadline)
       give_up(requests, waiting);
     return all;
   }
@@ -166,8 +166,6 @@ class MpiCommunicator final : public Communicator {
     gather(kBarrierTag, {&signal, 1}, signals_, waiting);
   }
 
-  void set_deadline(Seconds deadline) override { deadline_ = deadline; }
-
   [[noreturn]] void abort(ExitCode code) override {
     std::fflush(nullptr);
     MPI_Abort(MPI_COMM_WORLD, static_cast<int>(code));
@@ -193,8 +191,8 @@ class MpiCommunicator final : public Communicator {
     Backoff backoff;
     for (int done = 0; done == 0; backoff.pause()) {
       check(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "joining the other workers", -1);
-      if (Seconds(Waiting::Clock::now() - begin) > std::max(deadline_, Seconds(60)))
-        throw WorkerLost(fmt::format("rank {}: some of the {} workers did not start within {:g} s", rank_, size_, deadline_.count()));
+      if (Seconds(Waiting::Clock::now() - begin) > std::max(deadline, Seconds(60)))
+        throw WorkerLost(fmt::format("rank {}: some of the {} workers did not start within {:g} s", rank_, size_, deadline.count()));
     }
     MPI_Comm_set_errhandler(comm_, MPI_ERRORS_RETURN);
   }
@@ -340,7 +338,7 @@ class MpiCommunicator final : public Communicator {
         withdraw(request);
     }
     throw WorkerLost(fmt::format("{}{}: no answer from {} for {:g} s while {}; stopping the job.", me(),
-                                 waiting.step < 0 ? "" : fmt::format(", step {}", waiting.step), names, deadline_.count(), waiting.str()));
+                                 waiting.step < 0 ? "" : fmt::format(", step {}", waiting.step), names, deadline.count(), waiting.str()));
   }
 
   /// Lets go of a message without waiting: a receive is cancelled, so that it does not write to memory that may be gone.
@@ -369,7 +367,6 @@ class MpiCommunicator final : public Communicator {
   }
 
   Session session_;
-  Seconds deadline_;
   std::size_t longest_;
   int rank_ = 0;
   int size_ = 1;

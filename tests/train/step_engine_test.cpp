@@ -38,7 +38,7 @@ Trained train_alone(const Workload& workload, int lanes, int threads, ReduceMode
   job.threads_per_worker = {threads};
   job.reduce = reduce;
   StepEngine engine(*communicator, model, job, (workload.batch + lanes - 1) / lanes, {0.9, 1e-3});
-  initialise(engine.layout(), 3, engine.parameters());
+  initialise(engine.layout(), 3, engine.set_parameters());
   const SyntheticBatch data(workload, workload.batch, lanes, 0, lanes);
   Trained result;
   for (int s = 0; s < steps; ++s) {
@@ -93,7 +93,7 @@ TEST(StepEngine, AStepAllocatesNothingOfItsOwn) {
     job.threads = threads;
     job.threads_per_worker = {threads};
     StepEngine engine(*communicator, model, job, 12, {0.9, 1e-3});
-    initialise(engine.layout(), 3, engine.parameters());
+    initialise(engine.layout(), 3, engine.set_parameters());
     const SyntheticBatch data(workload, workload.batch, 4, 0, 4);
     const auto step = [&](std::uint64_t s) { engine.train(data.batch(), data.fields(), data.lane_samples(), {7, 0, s, 0}, 0.05, false); };
     step(0);
@@ -114,10 +114,10 @@ TEST(StepEngine, ANaNStopsEveryWorkerBeforeTheUpdate) {
   JobShape job;
   job.lanes = 4;
   StepEngine engine(*communicator, model, job, 12, {0.9, 0});
-  initialise(engine.layout(), 3, engine.parameters());
+  initialise(engine.layout(), 3, engine.set_parameters());
   const FlatTensor& bias = engine.layout().tensor("layers.2.bias");
-  engine.parameters()[static_cast<std::size_t>(bias.offset)] = 1e38F;
-  engine.parameters()[static_cast<std::size_t>(bias.offset) + 1] = -3e38F;
+  engine.set_parameters()[static_cast<std::size_t>(bias.offset)] = 1e38F;
+  engine.set_parameters()[static_cast<std::size_t>(bias.offset) + 1] = -3e38F;
   const std::vector<float> before(engine.parameters().begin(), engine.parameters().end());
   const SyntheticBatch data(workload, workload.batch, 4, 0, 4);
   try {
@@ -146,7 +146,7 @@ TEST(StepEngine, FingerprintLeavesParametersAlone) {
   JobShape job;
   job.lanes = 4;
   StepEngine engine(*communicator, model, job, 12, {0.9, 0});
-  initialise(engine.layout(), 3, engine.parameters());
+  initialise(engine.layout(), 3, engine.set_parameters());
   const std::vector<float> before(engine.parameters().begin(), engine.parameters().end());
   const SyntheticBatch data(workload, workload.batch, 4, 0, 4);
   const std::string first = engine.fingerprint(data.fields());

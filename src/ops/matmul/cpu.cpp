@@ -10,9 +10,11 @@ namespace {
 
 using onednn::Desc;
 
-/// A matrix, or `batch` of them one after another, [rows, columns]; `swapped`: in memory it lies as [columns, rows].
-Desc matrices(bool batched, std::int64_t batch, std::int64_t rows, std::int64_t columns, bool swapped) {
-  const std::int64_t by_row = swapped ? 1 : columns, by_column = swapped ? rows : 1;
+/// A matrix, or `batch` of them one after another, [rows, columns]; `swapped`: in memory it lies as [columns, rows]. `leading`: elements
+/// from one row in memory to the next, if they are not dense.
+Desc matrices(bool batched, std::int64_t batch, std::int64_t rows, std::int64_t columns, bool swapped, std::int64_t leading = 0) {
+  const std::int64_t next = leading > 0 ? leading : swapped ? rows : columns;
+  const std::int64_t by_row = swapped ? 1 : next, by_column = swapped ? next : 1;
   if (!batched) {
     return onednn::strided({rows, columns}, {by_row, by_column});
   }
@@ -21,7 +23,7 @@ Desc matrices(bool batched, std::int64_t batch, std::int64_t rows, std::int64_t 
 
 std::unique_ptr<CpuKernel> by_primitive(const MatmulSizes& s, const KernelSpec& spec) {
   const bool batched = s.batch > 1;
-  const Desc a = matrices(batched, s.batch, s.m, s.k, s.transpose_a);
+  const Desc a = matrices(batched, s.batch, s.m, s.k, s.transpose_a, spec.attrs.has(kLeadingA) ? spec.attrs.integer(kLeadingA) : 0);
   const Desc b = matrices(batched, s.shared_b ? 1 : s.batch, s.k, s.n, s.transpose_b);
   const Desc y = matrices(batched, s.batch, s.m, s.n, false);
   std::vector<onednn::Operand> operands{{DNNL_ARG_SRC, a}, {DNNL_ARG_WEIGHTS, b}};
@@ -80,7 +82,7 @@ std::unique_ptr<CpuKernel> matmul_cpu(const KernelSpec& spec) {
     s.batch = 1;
   }
   const std::string activation = spec.attrs.text_or(kActivation, "");
-  if (few_rows(s) && (activation.empty() || activation == "relu")) {
+  if (few_rows(s) && !spec.attrs.has(kLeadingA) && (activation.empty() || activation == "relu")) {
     return std::make_unique<ProductKernel>(s, activation == "relu");
   }
   return by_primitive(s, spec);
