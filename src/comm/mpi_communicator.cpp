@@ -77,14 +77,20 @@ class MpiCommunicator final : public Communicator {
     MPI_Comm_size(MPI_COMM_WORLD, &size_);
     check_job_size(current_environment(), size_, library_version());
     hosts_.assign(static_cast<std::size_t>(size_), "?");
+    join(options.workers);
+    if (outside())
+      return;
+    MPI_Comm_size(comm_, &size_);
+    hosts_.resize(static_cast<std::size_t>(size_));
     everyone_.resize(2 * static_cast<std::size_t>(size_));
     signals_.resize(static_cast<std::size_t>(size_));
     slots_.reserve(1024);
-    join();
     gather_hosts();
   }
 
   ~MpiCommunicator() override {
+    if (outside())
+      return;
     const bool unwinding = std::uncaught_exceptions() > 0;
     try {
       deadline = unwinding ? kUnwindingPatience : std::max(deadline, kLastPatience);
@@ -96,6 +102,10 @@ class MpiCommunicator final : public Communicator {
     }
     MPI_Comm_free(&comm_);
   }
+
+  /// Whether this process is none of the workers.
+  [[nodiscard]] bool outside() const { return comm_ == MPI_COMM_NULL; }
+  [[nodiscard]] MPI_Comm handle() const { return comm_; }
 
   [[nodiscard]] int rank() const override { return rank_; }
   [[nodiscard]] int size() const override { return size_; }
@@ -183,8 +193,14 @@ class MpiCommunicator final : public Communicator {
 
   [[nodiscard]] std::string me() const { return fmt::format("rank {} ({})", rank_, host(rank_)); }
 
-  void join() {
+  void join(int workers) {
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    if (workers > 0 && workers < size_) {  // there is no split that can be tested for
+      check(MPI_Comm_split(MPI_COMM_WORLD, rank_ < workers ? 0 : MPI_UNDEFINED, rank_, &comm_), "joining the other workers", -1);
+      if (!outside())
+        MPI_Comm_set_errhandler(comm_, MPI_ERRORS_RETURN);
+      return;
+    }
     MPI_Request request = MPI_REQUEST_NULL;
     MPI_Comm_idup(MPI_COMM_WORLD, &comm_, &request);
     const auto begin = Waiting::Clock::now();
@@ -380,6 +396,17 @@ class MpiCommunicator final : public Communicator {
 
 }  // namespace
 
-std::unique_ptr<Communicator> mpi_communicator(const MpiOptions& options) { return std::make_unique<MpiCommunicator>(options); }
+std::unique_ptr<Communicator> mpi_communicator(const MpiOptions& options) {
+  auto communicator = std::make_unique<MpiCommunicator>(options);
+  return communicator->outside() ? nullptr : std::move(communicator);
+}
+
+void library_all_reduce(Communicator& workers, std::span<const float> mine, std::span<float> sum) {
+  const auto* mpi = dynamic_cast<const MpiCommunicator*>(&workers);
+  if (mpi == nullptr)
+    std::ranges::copy(mine, sum.begin());
+  else if (MPI_Allreduce(mine.data(), sum.data(), static_cast<int>(mine.size()), MPI_FLOAT, MPI_SUM, mpi->handle()) != MPI_SUCCESS)
+    throw WorkerLost("MPI_Allreduce failed");
+}
 
 }  // namespace lockstep
