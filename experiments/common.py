@@ -67,34 +67,56 @@ def lockstep_lines(words):
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
-class TorchWorkers:
-    """PyTorch's workers of one workload, which train for a while when they are told to and sleep meanwhile.
+class TorchJob:
+    """A Python script as the workers of one torch.distributed job.
 
     `place(rank)`: the words before a worker's command, such as those that lead to its host."""
 
-    def __init__(self, python, workload, workers, threads, batch=0, variants="", once=0, place=lambda rank: [], address="127.0.0.1",
-                 interface=None):
+    def __init__(self, python, script, workers, words, place=lambda rank: [], address="127.0.0.1", interface=None):
         with socket.socket() as free:
             free.bind(("", 0))
             port = free.getsockname()[1]
-        words = [python, str(WORKER), workload, "--threads", str(threads), "--batch", str(batch), "--once", str(once)]
-        words += ["--variants", variants] if variants else []
         self.workers = []
         for rank in range(workers):
             env = {**os.environ, "RANK": str(rank), "WORLD_SIZE": str(workers), "MASTER_ADDR": address, "MASTER_PORT": str(port)}
             env.pop("OMP_NUM_THREADS", None)
             if interface:
                 env["GLOO_SOCKET_IFNAME"] = interface
-            self.workers.append(subprocess.Popen([*place(rank), *words], stdin=subprocess.PIPE, env=env, text=True,
-                                                 stdout=subprocess.PIPE if rank == 0 else subprocess.DEVNULL, stderr=subprocess.PIPE))
+            output = subprocess.PIPE if rank == 0 else subprocess.DEVNULL
+            log = None if os.environ.get("SHOW_TORCH") else subprocess.DEVNULL
+            self.workers.append(subprocess.Popen([*place(rank), python, str(script), *words], env=env, text=True, stdin=subprocess.PIPE,
+                                                 stdout=output, stderr=log))
+
+    def poll(self):
+        codes = [worker.poll() for worker in self.workers]
+        failed = [code for code in codes if code]
+        return failed[0] if failed else None if None in codes else 0
+
+    def terminate(self):
+        for worker in self.workers:
+            worker.terminate()
+
+    def wait(self):
+        for worker in self.workers:
+            try:
+                worker.wait(20)
+            except subprocess.TimeoutExpired:
+                worker.kill()
+
+
+class TorchWorkers(TorchJob):
+    """PyTorch's workers of one workload, which train for a while when they are told to and sleep meanwhile."""
+
+    def __init__(self, python, workload, workers, threads, batch=0, variants="", once=0, **where):
+        words = [workload, "--threads", str(threads), "--batch", str(batch), "--once", str(once)]
+        super().__init__(python, WORKER, workers, [*words, *(["--variants", variants] if variants else [])], **where)
         self.tried = []
 
     def _line(self):
         line = self.workers[0].stdout.readline()
         if not line:
-            for worker in self.workers:
-                worker.kill()
-            raise RuntimeError("PyTorch's worker ended:\n" + self.workers[0].stderr.read()[-2000:])
+            self.terminate()
+            raise RuntimeError("PyTorch's worker 0 ended")
         return json.loads(line)
 
     def choose(self):
@@ -126,11 +148,7 @@ class TorchWorkers:
                     worker.stdin.close()
                 except BrokenPipeError:
                     pass
-        for worker in self.workers:
-            try:
-                worker.wait(20)
-            except subprocess.TimeoutExpired:
-                worker.kill()
+        self.wait()
 
 
 def machine():
