@@ -22,12 +22,19 @@ def say(text):
     print(time.strftime("%H:%M:%S "), text, file=sys.stderr, flush=True)
 
 
-def add_options(parser):
+def out_folder(name):
+    folder = pathlib.Path(name).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def add_options(parser, workloads):
     parser.add_argument("--lockstep", default=str(ROOT / "build/release/lockstep"), help="the program (default build/release/lockstep)")
     parser.add_argument("--venv", default=str(pathlib.Path.home() / ".cache/lockstep/pytorch"), metavar="DIR",
                         help="virtual environment with PyTorch; made where it is missing (default ~/.cache/lockstep/pytorch)")
-    parser.add_argument("--workloads", default=",".join(WORKLOADS), help="default: all")
-    parser.add_argument("--out", default=None, metavar="DIR", help="where results, figure and table go (default: the experiment's folder)")
+    parser.add_argument("--workloads", default=workloads, help=f"default {workloads}")
+    here = pathlib.Path(sys.argv[0]).resolve().parent
+    parser.add_argument("--out", default=here, type=out_folder, metavar="DIR", help="for results, figures, tables (default: the experiment's)")
 
 
 def python_with_torch(folder):
@@ -126,6 +133,10 @@ class TorchWorkers(TorchJob):
             if "chosen" in said:
                 return said
             self.tried.append(said)
+
+    def fastest(self, number):
+        tried = [trial for trial in self.tried if "ms" in trial]
+        return [trial["variant"] for trial in sorted(tried, key=lambda trial: trial["ms"])[:number]]
 
     def result(self):
         """What a run with `once` told."""

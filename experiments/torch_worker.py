@@ -6,7 +6,7 @@ Several workers find each other by RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT
 It first tries each variant, then answers lines on stdin, all workers alike, with one JSON object a line on rank 0's stdout:
   block SECONDS    trains for about so long with the variant that was fastest; ms of every step
   quit
-With --once it trains so many steps with the first variant, and tells start-up time and memory.
+With --once it trains so many steps with the first variant, and tells their median, start-up time and memory.
 
 A variant is words joined by '+': eager | compile (inductor), cl (channels_last), fused | foreach (the optimizer's loops), keep (gradients are
 zeroed in place instead of freed).
@@ -207,8 +207,8 @@ def main():
         trainer = Trainer(arguments.workload, variants[0], batch, workers)
         trainer.step()
         start_up = seconds_since_start()
-        trainer.steps(arguments.once)
-        say(start_up_seconds=start_up, peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        ms = statistics.median(trainer.steps(arguments.once))
+        say(start_up_seconds=start_up, ms=ms, peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
             held_mb=trainer.bytes_held() / 1e6, torch=torch.__version__)
     else:
         best, trainer = None, None
