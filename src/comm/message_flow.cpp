@@ -4,6 +4,7 @@
 
 #include "comm/exchange.hpp"
 #include "comm/gradient_flow.hpp"
+#include "runtime/aligned.hpp"
 
 namespace lockstep {
 namespace {
@@ -41,12 +42,12 @@ class MessageFlow final : public GradientFlow {
     elements_ = buffer_elements();
     const std::size_t slots = static_cast<std::size_t>(job_.ring);
     for (std::size_t t = 0; t < threads; ++t)
-      buffers_.push_back(std::make_unique_for_overwrite<float[]>(buffers_per_thread() * slots * elements_));
+      buffers_.emplace_back(buffers_per_thread() * slots * elements_);
     const std::vector<int> full(static_cast<std::size_t>(job_.lanes), 1);
     const std::span mine(seats_.data() + first_seat_, threads);
-    scratch_ = std::make_unique_for_overwrite<float[]>(
-        static_cast<std::size_t>(RestPlan(mine, runs_[static_cast<std::size_t>(me_)], full, job_.reduce).scratch() + 1) * slots *
-        elements_);
+    scratch_ =
+        AlignedFloats(static_cast<std::size_t>(RestPlan(mine, runs_[static_cast<std::size_t>(me_)], full, job_.reduce).scratch() + 1) *
+                      slots * elements_);
     std::size_t most = 0;
     for (const LaneRange& run : runs_)
       most = std::max(most, static_cast<std::size_t>(run.size()));
@@ -62,10 +63,10 @@ class MessageFlow final : public GradientFlow {
 
   [[nodiscard]] const char* kind() const override { return "messages"; }
   [[nodiscard]] std::int64_t bytes_sent() const override { return exchange_.bytes_sent(); }
-  [[nodiscard]] std::span<float> parameters() override { return parameters_; }
+  [[nodiscard]] std::span<float> parameters() override { return parameters_.span(); }
 
   [[nodiscard]] float* buffer(int thread, int buffer, int bucket) const override {
-    return place(buffers_[static_cast<std::size_t>(thread)].get(), buffer, first() + bucket);
+    return place(buffers_[static_cast<std::size_t>(thread)].data(), buffer, first() + bucket);
   }
   void post(int thread, std::int64_t q) override { posted_[static_cast<std::size_t>(thread)].store(q, std::memory_order_release); }
   [[nodiscard]] bool settled(std::int64_t q) const override { return stand(q).settled.load(std::memory_order_acquire) > q / buckets(); }
@@ -155,10 +156,10 @@ class MessageFlow final : public GradientFlow {
     for (std::size_t i = 0; i < sources.size(); ++i) {
       const auto thread = static_cast<std::size_t>(sources[i].run);
       const std::span<const int> partials = plans.folds[first_seat_ + thread].partials();
-      registers[i] = place(buffers_[thread].get(), partials[static_cast<std::size_t>(sources[i].partial)], q);
+      registers[i] = place(buffers_[thread].data(), partials[static_cast<std::size_t>(sources[i].partial)], q);
     }
     for (int i = 0; i < plans.over_mine.scratch(); ++i)
-      registers[sources.size() + static_cast<std::size_t>(i)] = place(scratch_.get(), i, q);
+      registers[sources.size() + static_cast<std::size_t>(i)] = place(scratch_.data(), i, q);
     return sources.size() + static_cast<std::size_t>(plans.over_mine.scratch());
   }
 
@@ -247,9 +248,9 @@ class MessageFlow final : public GradientFlow {
   std::vector<Stand> stands_;
   std::vector<std::atomic<std::int64_t>> posted_;  ///< [thread], in buckets through all steps
   std::vector<Next> folded_ = std::vector<Next>(static_cast<std::size_t>(threads_));
-  std::vector<float> parameters_;
-  std::vector<std::unique_ptr<float[]>> buffers_;  ///< [thread]
-  std::unique_ptr<float[]> scratch_;               ///< of over_mine
+  AlignedFloats parameters_;
+  std::vector<AlignedFloats> buffers_;  ///< [thread]
+  AlignedFloats scratch_;               ///< of over_mine
   std::size_t elements_ = 0;
   std::vector<std::vector<float*>> registers_;  ///< [thread], and the sender's
   std::vector<const float*> partials_;

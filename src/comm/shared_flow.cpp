@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 #include <atomic>
@@ -7,6 +6,7 @@
 
 #include "comm/gradient_flow.hpp"
 #include "comm/shared_memory.hpp"
+#include "runtime/aligned.hpp"
 
 namespace lockstep {
 namespace {
@@ -21,22 +21,6 @@ static_assert(std::atomic<std::int64_t>::is_always_lock_free);
 
 constexpr std::size_t kPage = 4096;
 std::size_t whole_pages(std::size_t bytes) { return (bytes + kPage - 1) / kPage * kPage; }
-
-/// Pages of this process alone, where there is one worker; zeroed, and touched first by who uses them.
-struct PrivatePages {
-  explicit PrivatePages(std::size_t bytes)
-      : size(bytes), data(mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)) {
-    if (data == MAP_FAILED)
-      throw std::bad_alloc();
-    madvise(data, bytes, MADV_HUGEPAGE);  // only advice
-  }
-  PrivatePages(const PrivatePages&) = delete;
-  PrivatePages& operator=(const PrivatePages&) = delete;
-  ~PrivatePages() { munmap(data, size); }
-
-  std::size_t size;
-  void* data;
-};
 
 /// Where everything lies in the memory that the workers share.
 struct Map {
@@ -60,7 +44,7 @@ class SharedFlow final : public GradientFlow {
     map_.emplace(seats_.size(), runs_.size(), static_cast<std::size_t>(job_.lanes), static_cast<std::size_t>(job_.size),
                  buffers_ * static_cast<std::size_t>(job_.ring) * elements_);
     if (communicator.size() == 1)
-      base_ = static_cast<std::byte*>(private_.emplace(map_->all).data);
+      base_ = (private_ = AlignedBytes(map_->all)).data();
     else if ((shared_ = SharedMemory::create(communicator, map_->all)))
       base_ = shared_->data();
     else
@@ -173,7 +157,7 @@ class SharedFlow final : public GradientFlow {
 
   std::size_t elements_ = 0, buffers_ = 0;
   std::optional<Map> map_;
-  std::optional<PrivatePages> private_;
+  AlignedBytes private_;  ///< where there is one worker
   std::unique_ptr<SharedMemory> shared_;
   std::byte* base_ = nullptr;
   Progress* progress_ = nullptr;
