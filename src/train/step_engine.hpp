@@ -23,6 +23,8 @@ struct JobShape {
   std::vector<int> threads_per_worker{1};
   ReduceMode reduce = ReduceMode::exact;
   bool share = true;  ///< memory with the other workers, where all are on one machine
+  /// Bytes of results that a thread may keep of lanes at once; the others follow. The bits do not change.
+  std::size_t results_at_once = std::size_t{256} << 20;
 };
 
 /// The runtime scalars that a graph may ask for.

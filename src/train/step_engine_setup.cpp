@@ -14,8 +14,7 @@
 namespace lockstep {
 namespace {
 
-constexpr int kRing = 4;                                    ///< buckets that a thread may have open at once
-constexpr std::size_t kMostArena = std::size_t{256} << 20;  ///< bytes of results that a thread keeps of lanes at once
+constexpr int kRing = 4;  ///< buckets that a thread may have open at once
 
 /// A bucket's ranges as atoms; none spans two tensors.
 std::vector<std::vector<Atom>> atoms_of(const FlatLayout& layout) {
@@ -62,7 +61,7 @@ StepEngine::StepEngine(Communicator& communicator, const Model& model, const Job
   }
   const auto buckets = static_cast<int>(layout_.buckets.size());
   GradientFlow::Job shape{job.lanes, job.threads_per_worker, job.reduce, atoms_of(layout_), layout_.size, std::max(kRing, full.ring)};
-  lanes_at_once_ = static_cast<int>(std::clamp<std::size_t>(kMostArena / std::max<std::size_t>(1, full.arena_bytes), 1, most_lanes));
+  lanes_at_once_ = static_cast<int>(std::clamp<std::size_t>(job.results_at_once / std::max<std::size_t>(1, full.arena_bytes), 1, most_lanes));
   shape.ring = lanes_at_once_ < static_cast<int>(most_lanes) ? buckets : shape.ring;
   flow_ = GradientFlow::create(communicator_, std::move(shape), job.share);
   prepare("train", std::array{lane_size});

@@ -29,7 +29,8 @@ struct Trained {
   double loss = 0;
 };
 
-Trained train_alone(const Workload& workload, int lanes, int threads, ReduceMode reduce = ReduceMode::exact, int steps = 3) {
+Trained train_alone(const Workload& workload, int lanes, int threads, ReduceMode reduce = ReduceMode::exact, int steps = 3,
+                    std::size_t results_at_once = std::size_t{1} << 30) {
   const Model model = build_model(workload.model);
   const std::unique_ptr<Communicator> communicator = self_communicator();
   JobShape job;
@@ -37,6 +38,7 @@ Trained train_alone(const Workload& workload, int lanes, int threads, ReduceMode
   job.threads = threads;
   job.threads_per_worker = {threads};
   job.reduce = reduce;
+  job.results_at_once = results_at_once;
   StepEngine engine(*communicator, model, job, (workload.batch + lanes - 1) / lanes, {0.9, 1e-3});
   initialise(engine.layout(), 3, engine.set_parameters());
   const SyntheticBatch data(workload, workload.batch, lanes, 0, lanes);
@@ -64,6 +66,15 @@ TEST(StepEngine, SameBitsOnAnyNumberOfThreads) {
         EXPECT_EQ(one.loss, other.loss);
       }
     }
+  }
+}
+
+TEST(StepEngine, SameBitsWhenLanesFollowOneAnother) {
+  for (const int threads : {1, 3}) {
+    const Trained at_once = train_alone(small_workload("cnn"), 8, threads);
+    const Trained one_by_one = train_alone(small_workload("cnn"), 8, threads, ReduceMode::exact, 3, 1);
+    EXPECT_EQ(at_once.parameters, one_by_one.parameters) << threads;
+    EXPECT_EQ(at_once.loss, one_by_one.loss) << threads;
   }
 }
 
