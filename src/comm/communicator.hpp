@@ -93,12 +93,12 @@ struct MpiOptions {
 };
 
 /// The workers that an MPI launcher started. Every worker must call it; those that do not belong to it get none. Initialises MPI (threads:
-/// serialized) unless the program has done so, works on a communicator of its own, and finalises, after a barrier, in the destructor what it
-/// has initialised. Throws UsageError as check_job_size does.
+/// serialized) unless the program has done so, works on a communicator of its own, and finalises, after a barrier, in the destructor what
+/// it has initialised. Throws UsageError as check_job_size does.
 [[nodiscard]] std::unique_ptr<Communicator> mpi_communicator(const MpiOptions& options = {});
 
-/// The MPI library's own sum of `mine` over the workers, which the ordered exchange is measured against: MPI_Allreduce, blocking and without a
-/// deadline. Requires sum.size() = mine.size(), the same everywhere, at most INT_MAX. A job of one worker copies.
+/// The MPI library's own sum of `mine` over the workers, which the ordered exchange is measured against: MPI_Allreduce, blocking and
+/// without a deadline. Requires sum.size() = mine.size(), the same everywhere, at most INT_MAX. A job of one worker copies.
 void library_all_reduce(Communicator& workers, std::span<const float> mine, std::span<float> sum);
 
 /// mpi_communicator if an MPI launcher started this process (comm/launcher.hpp), else self_communicator.

@@ -44,11 +44,10 @@ std::size_t GradientFlow::buffer_elements() const {
   return static_cast<std::size_t>((most + Pieces::kPadding - 1) / Pieces::kPadding * Pieces::kPadding);
 }
 
-void GradientFlow::begin_step(std::span<const int> lane_samples, std::int64_t step, bool stop) {
+void GradientFlow::count_step(std::span<const int> lane_samples, std::int64_t step) {
   ++steps_;
   plans_[parity()] = &make_plans(lane_samples);
   numbers_[parity()] = step;
-  start_step(stop);
 }
 
 const GradientFlow::StepPlans& GradientFlow::make_plans(std::span<const int> lane_samples) {

@@ -21,7 +21,8 @@ namespace lockstep {
 /// A thread's sums lie in a ring of bucket buffers, so that a gradient is still in the cache when it is summed.
 ///
 /// Two kinds: on one machine the workers share memory, read each other's sums in place and have one copy of the parameters; else every
-/// worker first sums its threads' and the workers exchange messages (OrderedExchange). Buckets are counted through all steps: number
+/// worker first sums its threads' and the workers exchange messages (OrderedExchange); the communicator then belongs to the flow until the
+/// last step is settled. Buckets are counted through all steps: number
 /// q = step · buckets() + bucket, where the first step has number 0. Methods may be called by all threads of the worker at once unless they
 /// say otherwise. Nothing is allocated once the first step of every plan is through.
 class GradientFlow {
@@ -58,7 +59,7 @@ class GradientFlow {
   // ---- a step ----
 
   /// One thread, while the others rest. `lane_samples` of all lanes; this worker asks all to `stop`. `step` is for messages only.
-  void begin_step(std::span<const int> lane_samples, std::int64_t step, bool stop);
+  virtual void begin_step(std::span<const int> lane_samples, std::int64_t step, bool stop) = 0;
   /// The number of the step's first bucket.
   [[nodiscard]] std::int64_t first() const { return (steps_ - 1) * buckets(); }
   [[nodiscard]] const FoldPlan& fold(int thread) const { return plans_[parity()]->folds[first_seat_ + static_cast<std::size_t>(thread)]; }
@@ -112,7 +113,8 @@ class GradientFlow {
   /// Buffers a thread needs at most, and the elements of one.
   [[nodiscard]] std::size_t buffers_per_thread() const;
   [[nodiscard]] std::size_t buffer_elements() const;
-  virtual void start_step(bool stop) = 0;
+  /// What begin_step does for both kinds.
+  void count_step(std::span<const int> lane_samples, std::int64_t step);
 
   Communicator& communicator_;
   Job job_;

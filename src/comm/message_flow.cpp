@@ -1,6 +1,11 @@
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <exception>
 #include <mutex>
+#include <stop_token>
+#include <thread>
 
 #include "comm/exchange.hpp"
 #include "comm/gradient_flow.hpp"
@@ -65,6 +70,13 @@ class MessageFlow final : public GradientFlow {
   [[nodiscard]] std::int64_t bytes_sent() const override { return exchange_.bytes_sent(); }
   [[nodiscard]] std::span<float> parameters() override { return parameters_.span(); }
 
+  void begin_step(std::span<const int> lane_samples, std::int64_t step, bool stop) override {
+    const std::lock_guard lock(mutex_);
+    count_step(lane_samples, step);
+    block(me_)[0] = stop ? 1 : 0;
+    courier_wakes_.notify_one();
+  }
+
   [[nodiscard]] float* buffer(int thread, int buffer, int bucket) const override {
     return place(buffers_[static_cast<std::size_t>(thread)].data(), buffer, first() + bucket);
   }
@@ -102,13 +114,10 @@ class MessageFlow final : public GradientFlow {
   }
 
   bool progress(int thread) override {
+    rethrow();
     bool moved = fold_part(thread);
-    if (const std::unique_lock lock(mutex_, std::try_to_lock); lock.owns_lock()) {
-      moved = move_sums() || moved;
-      const std::int64_t last = first() + buckets();
-      for (std::int64_t q = std::max<std::int64_t>(0, last - 2 * buckets()); q < last; ++q)
-        moved = move(q) || moved;
-    }
+    if (const std::unique_lock lock(mutex_, std::try_to_lock); lock.owns_lock())
+      moved = move_all().moved || moved;
     return moved;
   }
 
@@ -138,7 +147,48 @@ class MessageFlow final : public GradientFlow {
     Waiting waiting;
   };
 
-  void start_step(bool stop) override { block(me_)[0] = stop ? 1 : 0; }
+  struct Moved {
+    bool moved = false, pending = false;
+  };
+  /// All that is under way. With the lock.
+  Moved move_all() {
+    Moved result;
+    result.moved = move_sums();
+    const std::int64_t last = first() + buckets();
+    for (std::int64_t q = std::max<std::int64_t>(0, last - 2 * buckets()); q < last; ++q) {
+      result.moved = move(q) || result.moved;
+      result.pending = result.pending || !settled(q);
+    }
+    return result;
+  }
+
+  /// Messages move only while somebody asks for them: this thread does while the others compute, and sleeps in between. It asks for nothing
+  /// once the last step is settled, so that the communicator is free for others then.
+  void carry(const std::stop_token& stop) {
+    try {
+      std::unique_lock lock(mutex_);
+      while (!stop.stop_requested()) {
+        if (steps_ == 0 || !move_all().pending) {
+          courier_wakes_.wait(lock, stop, [this, seen = steps_] { return steps_ != seen; });
+          continue;
+        }
+        lock.unlock();
+        std::this_thread::sleep_for(std::chrono::microseconds(100));
+        lock.lock();
+      }
+    } catch (...) {
+      const std::lock_guard lock(error_mutex_);
+      error_ = std::current_exception();
+      failed_ = true;
+    }
+  }
+
+  void rethrow() {
+    if (failed_) {
+      const std::lock_guard lock(error_mutex_);
+      std::rethrow_exception(error_);
+    }
+  }
 
   [[nodiscard]] Stand& stand(std::int64_t q) { return stands_[static_cast<std::size_t>(q % buckets())]; }
   [[nodiscard]] const Stand& stand(std::int64_t q) const { return stands_[static_cast<std::size_t>(q % buckets())]; }
@@ -258,6 +308,11 @@ class MessageFlow final : public GradientFlow {
   Sums sums_[2];
   bool sums_started_ = false;
   std::atomic<std::int64_t> sums_posted_{0}, sums_done_{0};
+  std::atomic<bool> failed_{false};
+  std::mutex error_mutex_;
+  std::exception_ptr error_;
+  std::condition_variable_any courier_wakes_;
+  std::jthread courier_{[this](const std::stop_token& stop) { carry(stop); }};
 };
 
 }  // namespace

@@ -69,6 +69,11 @@ class SharedFlow final : public GradientFlow {
     return {reinterpret_cast<float*>(base_ + map_->parameters), static_cast<std::size_t>(job_.size)};
   }
 
+  void begin_step(std::span<const int> lane_samples, std::int64_t step, bool stop) override {
+    count_step(lane_samples, step);
+    stops()[me_] = stop ? 1 : 0;
+  }
+
   [[nodiscard]] float* buffer(int thread, int buffer, int bucket) const override {
     return buffer_of(first_seat_ + static_cast<std::size_t>(thread), buffer, first() + bucket);
   }
@@ -136,8 +141,6 @@ class SharedFlow final : public GradientFlow {
     std::vector<float*> bases, registers;
     std::vector<float> scratch;
   };
-
-  void start_step(bool stop) override { stops()[me_] = stop ? 1 : 0; }
 
   [[nodiscard]] Progress& mine(int thread) const { return progress_[first_seat_ + static_cast<std::size_t>(thread)]; }
   [[nodiscard]] bool all_beyond(std::atomic<std::int64_t> Progress::*counter, std::int64_t q) const {
