@@ -33,9 +33,9 @@ using ReferenceKernel = void (*)(const ReferenceCall&);
 
 // ---- cpu: one thread a kernel ----
 
-/// How a tensor of rank 4 [N, C, H, W] lies in memory. Any other rank is always plain (row-major). A blocked layout is used only where
-/// C is a multiple of the block, so every layout holds the same number of elements without padding.
-enum class Layout : std::uint8_t { plain, channels_last, blocked8, blocked16 };
+/// How a tensor of rank 4 [N, C, H, W] lies in memory: plain (row-major), or channels_last, as [N, H, W, C]. Any other rank is always
+/// plain.
+enum class Layout : std::uint8_t { plain, channels_last };
 
 /// What a kernel is made for: everything its code and shapes may depend on.
 struct KernelSpec {

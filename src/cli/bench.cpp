@@ -64,7 +64,7 @@ int run_bench(const Arguments& arguments) {
                   "lockstep bench step --workload mlp --threads 1 --lanes 1 --json\n"
                   "  mpirun -n 4 lockstep bench scaling --workers 1,2,4 --mode strong --workload cnn");
   options.add().add_options()("what", po::value<std::string>()->required(), "step, exchange, scaling or stream")(
-      "workload", po::value<std::string>()->default_value("mlp"), "mlp-tiny, mlp, mlp-wide or cnn")(
+      "workload", po::value<std::string>()->default_value("mlp"), "mlp-tiny, mlp, mlp-wide, cnn, resnet20 or gpt")(
       "threads", po::value<std::int64_t>()->default_value(1), "of each worker")(
       "lanes", po::value<std::int64_t>()->default_value(0),
       "0: one for each thread of all workers (stream: as in training); scaling: for each worker")(

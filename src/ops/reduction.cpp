@@ -54,12 +54,24 @@ Value spread(Value reduced, Value x, const Attrs& attrs) {
 
 Attrs reduction_attrs(const std::vector<std::int64_t>& axes, bool keep) { return {{"axes", axes}, {"keep", std::int64_t{keep}}}; }
 
-ReductionShape reduction_shape(const Shape& x, const Attrs& attrs) {
-  const std::vector<bool> reduced = reduced_axes(x, attrs, "reduction");
+void reduction_layouts(KernelSpec& spec) {
+  if (spec.in_layouts[0] == Layout::channels_last) {
+    const std::vector<bool> reduced = reduced_axes(spec.in[0].shape, spec.attrs, "reduction");
+    spec.in_layouts[0] = reduced[1] || (reduced[2] && reduced[3]) ? Layout::channels_last : Layout::plain;
+  }
+}
+
+ReductionShape reduction_shape(const KernelSpec& spec) {
+  std::vector<std::int64_t> dims = spec.in[0].shape.dims();
+  std::vector<bool> reduced = reduced_axes(spec.in[0].shape, spec.attrs, "reduction");
+  if (spec.in_layouts[0] == Layout::channels_last) {
+    std::rotate(dims.begin() + 1, dims.begin() + 2, dims.end());
+    std::rotate(reduced.begin() + 1, reduced.begin() + 2, reduced.end());
+  }
   std::vector<std::size_t> lengths;
   std::vector<bool> kinds;  // true: reduced
   for (std::size_t i = 0; i < reduced.size(); ++i) {
-    const auto length = static_cast<std::size_t>(x.dims()[i]);
+    const auto length = static_cast<std::size_t>(dims[i]);
     if (length == 1) {
       continue;
     }

@@ -41,7 +41,10 @@ struct ReductionShape {
   std::size_t rows = 1, length = 1;
   bool rows_reduced = true;
 };
-ReductionShape reduction_shape(const Shape& x, const Attrs& attrs);
+ReductionShape reduction_shape(const KernelSpec& spec);
+
+/// The layout rule: channels_last operands stay so where the result, plain, has its axes in the same order.
+void reduction_layouts(KernelSpec& spec);
 
 struct SumFold {
   static constexpr float kStart = 0;
@@ -80,25 +83,33 @@ float fold_row(const float* x, std::size_t n) {
   return part[0];
 }
 
-/// Combines rows [rows, length] into out [length], four rows at a time, in blocks of columns that stay in the first cache.
+/// Combines rows [rows, length] into out [length], four rows at a time and each 1,024 rows apart, so that a sum of very many loses little,
+/// in blocks of columns that stay in the first cache.
 template <class Fold>
 void fold_rows(float* __restrict out, const float* __restrict x, std::size_t rows, std::size_t length) {
-  constexpr std::size_t kBlock = 2048;
-  for (std::size_t begin = 0; begin < length; begin += kBlock) {
-    const std::size_t n = length - begin < kBlock ? length - begin : kBlock;
-    float* const y = out + begin;
-    const float* row = x + begin;
-    std::size_t r = 0;
-    for (; r + 4 <= rows; r += 4, row += 4 * length) {
-      for (std::size_t j = 0; j < n; ++j) {
-        const float low = Fold::combine(row[j], row[length + j]);
-        const float high = Fold::combine(row[2 * length + j], row[3 * length + j]);
-        y[j] = Fold::combine(y[j], Fold::combine(low, high));
+  constexpr std::size_t kColumns = 1024, kRows = 1024;
+  std::array<float, kColumns> part;
+  for (std::size_t first = 0; first < rows; first += kRows, x += kRows * length) {
+    const std::size_t end = std::min(rows - first, kRows);
+    for (std::size_t begin = 0; begin < length; begin += kColumns) {
+      const std::size_t n = std::min(length - begin, kColumns);
+      const float* row = x + begin;
+      std::fill_n(part.data(), n, Fold::kStart);
+      std::size_t r = 0;
+      for (; r + 4 <= end; r += 4, row += 4 * length) {
+        for (std::size_t j = 0; j < n; ++j) {
+          const float low = Fold::combine(row[j], row[length + j]);
+          const float high = Fold::combine(row[2 * length + j], row[3 * length + j]);
+          part[j] = Fold::combine(part[j], Fold::combine(low, high));
+        }
       }
-    }
-    for (; r < rows; ++r, row += length) {
+      for (; r < end; ++r, row += length) {
+        for (std::size_t j = 0; j < n; ++j) {
+          part[j] = Fold::combine(part[j], row[j]);
+        }
+      }
       for (std::size_t j = 0; j < n; ++j) {
-        y[j] = Fold::combine(y[j], row[j]);
+        out[begin + j] = Fold::combine(out[begin + j], part[j]);
       }
     }
   }
@@ -127,7 +138,7 @@ void fold(ReductionShape& shape, float* out, std::size_t count, const float* x) 
 template <class Fold, class Finish>
 std::unique_ptr<CpuKernel> fold_kernel(const KernelSpec& spec, Finish finish) {
   const auto count = static_cast<std::size_t>(spec.out[0].elements());
-  return make_kernel([shape = reduction_shape(spec.in[0].shape, spec.attrs), count, finish](const CpuCall& call) mutable {
+  return make_kernel([shape = reduction_shape(spec), count, finish](const CpuCall& call) mutable {
     fold<Fold>(shape, call.output(0), count, call.input(0));
     finish(call.output(0), count);
   });

@@ -164,18 +164,6 @@ class ChainKernel final : public CpuKernel {
   int tiles_ = 0;
 };
 
-/// An axis of a tensor of rank 4 in a blocked or channels-last layout is one of these, or the channel cut in two.
-std::int64_t block_of(Layout layout, std::int64_t channels) {
-  switch (layout) {
-    case Layout::blocked8:
-      return 8;
-    case Layout::blocked16:
-      return 16;
-    default:
-      return channels;
-  }
-}
-
 }  // namespace
 
 bool ChainSpec::may_share(int result, int operand) const {
@@ -197,12 +185,7 @@ std::vector<std::pair<std::int64_t, std::int64_t>> broadcast_axes(const Shape& f
     axes[static_cast<std::size_t>(to.rank() - i)] = {to[-i], length == 1 ? 0 : stride};
     stride *= length;
   }
-  if (layout == Layout::plain) {
-    return axes;
-  }
-  const std::int64_t block = block_of(layout, to[1]);
-  const auto [channels, channel_stride] = axes[1];
-  return {axes[0], {channels / block, channel_stride * block}, axes[2], axes[3], {block, channel_stride}};
+  return layout == Layout::plain ? axes : Axes{axes[0], axes[2], axes[3], axes[1]};
 }
 
 std::unique_ptr<CpuKernel> make_chain(const ChainSpec& spec) { return std::make_unique<ChainKernel>(spec); }

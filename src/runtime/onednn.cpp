@@ -48,15 +48,8 @@ const dnnl::engine& engine() {
 }
 
 Desc desc(const TensorType& type, Layout layout) {
-  switch (layout) {
-    case Layout::channels_last:
-      return {dims_of(type.shape), type_of(type.dtype), Tag::nhwc};
-    case Layout::blocked8:
-      return {dims_of(type.shape), type_of(type.dtype), Tag::nChw8c};
-    case Layout::blocked16:
-      return {dims_of(type.shape), type_of(type.dtype), Tag::nChw16c};
-    case Layout::plain:
-      break;
+  if (layout == Layout::channels_last) {
+    return {dims_of(type.shape), type_of(type.dtype), Tag::nhwc};
   }
   const dnnl::memory::dims dims = dims_of(type.shape);
   dnnl::memory::dims strides(dims.size(), 1);

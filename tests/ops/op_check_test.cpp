@@ -68,9 +68,8 @@ std::size_t place(std::size_t i, const Shape& shape, Layout layout) {
     return i;
   }
   const auto c_count = static_cast<std::size_t>(shape[1]), area = static_cast<std::size_t>(shape[2] * shape[3]);
-  const std::size_t block = layout == Layout::channels_last ? c_count : layout == Layout::blocked8 ? 8 : 16;
   const std::size_t n = i / (c_count * area), c = i / area % c_count, p = i % area;
-  return ((n * (c_count / block) + c / block) * area + p) * block + c % block;
+  return (n * area + p) * c_count + c;
 }
 
 std::vector<Numbers> operands(const OpCase& c) {

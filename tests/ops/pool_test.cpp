@@ -21,7 +21,7 @@ const std::vector<PoolCase> kCases{
     {{2, 32, 8, 8}, 2, 2, 0}, {{1, 16, 7, 9}, 3, 2, 1}, {{2, 48, 5, 5}, 3, 1, 1}, {{1, 16, 6, 6}, 2, 3, 0},
     {{3, 16, 1, 1}, 1, 1, 0}, {{1, 16, 9, 9}, 9, 1, 0}, {{1, 16, 5, 6}, 4, 2, 2},
 };
-const std::vector<Layout> kLayouts{Layout::plain, Layout::channels_last, Layout::blocked8, Layout::blocked16};
+const std::vector<Layout> kLayouts{Layout::plain, Layout::channels_last};
 
 /// Calls `check(case, layout)` for all cases in all layouts, and for channels that no block fits.
 template <class Check>

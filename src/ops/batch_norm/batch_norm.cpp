@@ -2,9 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <numeric>
 
-#include "ops/max_pool/window.hpp"
+#include "ops/matmul/activation.hpp"
 
 namespace lockstep {
 namespace {
@@ -20,12 +21,21 @@ void require_channels(std::span<const TensorType> in, std::size_t per_channel, s
   }
 }
 
-std::vector<TensorType> batch_norm_infer(std::string_view op, std::span<const TensorType> in, const Attrs&) {
+std::vector<TensorType> batch_norm_infer(std::string_view op, std::span<const TensorType> in, const Attrs& attrs) {
   require_channels(in, 2, op);
+  if (in.size() > 3) {
+    require_operand(op, in, 3, in[0]);
+  }
+  if (attrs.text_or(kActivation, "relu") != "relu") {
+    throw UsageError(fmt::format("batch_norm: no kernel can fuse the activation '{}'", attrs.text(kActivation)));
+  }
   return {in[0], in[1], in[1]};
 }
 
-std::vector<Value> batch_norm_gradient(const GradientCall& call) { return norm_gradient(call, batch_norm_op(), batch_norm_backward_op()); }
+std::vector<Value> batch_norm_gradient(const GradientCall& call) {
+  require_no_activation(call.attrs, "batch_norm");
+  return norm_gradient(call, batch_norm_op(), batch_norm_backward_op());
+}
 
 std::vector<Value> batch_norm_expand(Graph&, std::span<const Value> in, const Attrs& attrs) {
   const Shape& shape = in[0].shape();
@@ -39,13 +49,37 @@ std::vector<Value> batch_norm_expand(Graph&, std::span<const Value> in, const At
   return {y, reshape(mean, {shape[1]}), reshape(variance, {shape[1]})};
 }
 
-std::vector<TensorType> batch_norm_backward_infer(std::string_view op, std::span<const TensorType> in, const Attrs&) {
+std::vector<TensorType> batch_norm_backward_infer(std::string_view op, std::span<const TensorType> in, const Attrs& attrs) {
   require_channels(in, 3, op);
   require_operand(op, in, 4, in[0]);
-  return {in[0], in[1], in[1]};
+  const Mask mask = mask_of(attrs);
+  check_count(op, in, 5 + (mask == Mask::none ? 0 : 1) + (has_addend(attrs) ? 1 : 0));
+  if (mask != Mask::none) {
+    require_operand(op, in, 5, mask == Mask::own ? in[1] : in[0]);
+  }
+  require_operand(op, in, in.size() - 1, in.size() == 6 && mask == Mask::own ? in[1] : in[0]);
+  std::vector<TensorType> out{in[0], in[1], in[1]};
+  if (mask == Mask::tensor) {
+    out.push_back(in[0]);
+  }
+  return out;
+}
+
+/// Images channels_last; the rest plain.
+void norm_layouts(KernelSpec& spec) {
+  const auto wanted = [](const TensorType& type) { return type.shape.rank() == 4 ? Layout::channels_last : Layout::plain; };
+  std::ranges::transform(spec.in, spec.in_layouts.begin(), wanted);
+  std::ranges::transform(spec.out, spec.out_layouts.begin(), wanted);
 }
 
 }  // namespace
+
+Mask mask_of(const Attrs& attrs) {
+  const std::string mask = attrs.text_or("mask", "none");
+  return mask == "own" ? Mask::own : mask == "tensor" ? Mask::tensor : Mask::none;
+}
+
+bool has_addend(const Attrs& attrs) { return attrs.integer_or("addend", 0) != 0; }
 
 void require_operand(std::string_view op, std::span<const TensorType> in, std::size_t i, const TensorType& wanted) {
   if (in[i] != wanted) {
@@ -76,7 +110,7 @@ const OpEntry& batch_norm_entry() {
                              .expand = batch_norm_expand,
                              .reference = batch_norm_reference,
                              .cpu = batch_norm_cpu,
-                             .layouts = follow_layouts});
+                             .layouts = norm_layouts});
   return op.entry;
 }
 
@@ -85,7 +119,7 @@ const OpEntry& batch_norm_backward_entry() {
                              .infer = batch_norm_backward_infer,
                              .reference = batch_norm_backward_reference,
                              .cpu = batch_norm_backward_cpu,
-                             .layouts = follow_layouts});
+                             .layouts = norm_layouts});
   return op.entry;
 }
 

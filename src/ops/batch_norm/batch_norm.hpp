@@ -11,6 +11,12 @@
 ///
 /// Attribute of both: eps. No gradient flows into the outputs mean and variance: they feed the running statistics. For second derivatives
 /// batch_norm expands into primitive ops.
+///
+/// What the plan may fuse into them, after differentiation; models never write it:
+///   batch_norm           a fourth operand, residual, like x, and the attribute activation = relu: y = relu(… + residual)
+///   batch_norm_backward  the attribute addend = 1 and a last operand like g: g + addend is the gradient; the attribute mask and operand 5:
+///                        own, bias: g counts where the op's own result, of x, gain and bias, is greater than 0, elsewhere it is 0;
+///                        tensor, like x: g counts where that is greater than 0, and the gradient that counts is output 3
 namespace lockstep {
 
 void batch_norm_reference(const ReferenceCall& call);
@@ -18,6 +24,11 @@ void batch_norm_backward_reference(const ReferenceCall& call);
 
 std::unique_ptr<CpuKernel> batch_norm_cpu(const KernelSpec& spec);
 std::unique_ptr<CpuKernel> batch_norm_backward_cpu(const KernelSpec& spec);
+
+/// Which elements of g count, and whether there is an addend; from the attributes of batch_norm_backward.
+enum class Mask : std::uint8_t { none, own, tensor };
+[[nodiscard]] Mask mask_of(const Attrs& attrs);
+[[nodiscard]] bool has_addend(const Attrs& attrs);
 
 // ---- shared with layer_norm ----
 

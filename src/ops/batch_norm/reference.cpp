@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "ops/batch_norm/batch_norm.hpp"
+#include "ops/matmul/activation.hpp"
 
 namespace lockstep {
 namespace {
@@ -27,16 +29,28 @@ void batch_norm_reference(const ReferenceCall& call) {
   std::ranges::fill(variance, 0.0);
   for_each_element(shape, [&](std::size_t i, std::size_t c) { mean[c] += x[i] / count; });
   for_each_element(shape, [&](std::size_t i, std::size_t c) { variance[c] += (x[i] - mean[c]) * (x[i] - mean[c]) / count; });
-  for_each_element(shape,
-                   [&](std::size_t i, std::size_t c) { y[i] = (x[i] - mean[c]) / std::sqrt(variance[c] + eps) * gain[c] + bias[c]; });
+  for_each_element(shape, [&](std::size_t i, std::size_t c) {
+    const double normal = (x[i] - mean[c]) / std::sqrt(variance[c] + eps) * gain[c] + bias[c];
+    y[i] = activate(call.attrs, call.in.size() > 3 ? normal + call.in[3][i] : normal);
+  });
 }
 
 void batch_norm_backward_reference(const ReferenceCall& call) {
   const Shape& shape = call.in_types[0].shape;
-  const std::span<const double> x = call.in[0], gain = call.in[1], mean = call.in[2], variance = call.in[3], g = call.in[4];
+  const std::span<const double> x = call.in[0], gain = call.in[1], mean = call.in[2], variance = call.in[3];
   const std::span<double> dx = call.out[0], dgain = call.out[1], dbias = call.out[2];
   const double count = static_cast<double>(shape.elements()) / static_cast<double>(shape[1]), eps = call.attrs.real("eps");
   const auto normal = [&](std::size_t i, std::size_t c) { return (x[i] - mean[c]) / std::sqrt(variance[c] + eps); };
+  const Mask mask = mask_of(call.attrs);
+  std::vector<double> g(call.in[4].begin(), call.in[4].end());
+  for_each_element(shape, [&](std::size_t i, std::size_t c) {
+    g[i] += has_addend(call.attrs) ? call.in.back()[i] : 0;
+    const double kept = mask == Mask::own ? normal(i, c) * gain[c] + call.in[5][c] : mask == Mask::tensor ? call.in[5][i] : 1;
+    g[i] = kept > 0 ? g[i] : 0;
+  });
+  if (mask == Mask::tensor) {
+    std::ranges::copy(g, call.out[3].begin());
+  }
   std::ranges::fill(dgain, 0.0);
   std::ranges::fill(dbias, 0.0);
   for_each_element(shape, [&](std::size_t i, std::size_t c) {

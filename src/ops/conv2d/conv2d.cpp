@@ -52,7 +52,6 @@ Value backward_data(Value g, Value weight, const Attrs& attrs, const Shape& x) {
                       {g, weight});
 }
 
-/// The weights' gradient; the bias's is the node's second output.
 Value backward_weights(Value x, Value g, const Attrs& attrs, const Shape& weight) {
   return x.graph->add(conv2d_backward_weights_op(),
                       {{"stride", attrs.integer("stride")},
@@ -69,10 +68,9 @@ std::vector<TensorType> conv2d_infer(std::string_view, std::span<const TensorTyp
 std::vector<Value> conv2d_gradient(const GradientCall& call) {
   require_no_activation(call.attrs, "conv2d");
   const Value x = call.inputs[0], weight = call.inputs[1], g = call.grads[0];
-  const Value dw = backward_weights(x, g, call.attrs, weight.shape());
-  std::vector<Value> result{backward_data(g, weight, call.attrs, x.shape()), dw};
+  std::vector<Value> result{backward_data(g, weight, call.attrs, x.shape()), backward_weights(x, g, call.attrs, weight.shape())};
   if (call.inputs.size() > 2) {
-    result.push_back(call.graph.output_of(dw, 1));
+    result.push_back(sum(g, {0, 2, 3}));
   }
   return result;
 }
@@ -88,17 +86,12 @@ std::vector<Value> conv2d_backward_data_gradient(const GradientCall& call) {
 }
 
 std::vector<TensorType> conv2d_backward_weights_infer(std::string_view, std::span<const TensorType> in, const Attrs& attrs) {
-  const ConvSizes s = conv2d_backward_weights_sizes(in, attrs);
-  return {s.weight(), s.bias()};
+  return {conv2d_backward_weights_sizes(in, attrs).weight()};
 }
 
 std::vector<Value> conv2d_backward_weights_gradient(const GradientCall& call) {
-  const Value x = call.inputs[0], g = call.inputs[1], u = call.grads[0], ub = call.grads[1];
-  const std::int64_t stride = call.attrs.integer("stride"), padding = call.attrs.integer("padding");
-  if (!u) {  // the gradient of the bias alone: a sum of g
-    return {{}, broadcast_to(reshape(ub, {1, -1, 1, 1}), g.shape())};
-  }
-  return {backward_data(g, u, call.attrs, x.shape()), conv2d(x, u, ub, stride, padding)};
+  const Value x = call.inputs[0], g = call.inputs[1], u = call.grads[0];
+  return {backward_data(g, u, call.attrs, x.shape()), conv2d(x, u, {}, call.attrs.integer("stride"), call.attrs.integer("padding"))};
 }
 
 }  // namespace
@@ -157,7 +150,7 @@ const OpEntry& conv2d_backward_data_entry() {
                              .cost = conv_cost<conv2d_backward_data_sizes>,
                              .reference = conv2d_backward_data_reference,
                              .cpu = conv2d_backward_data_cpu,
-                             .layouts = conv2d_backward_data_layouts});
+                             .layouts = conv2d_layouts});
   return op.entry;
 }
 

@@ -31,16 +31,13 @@ void for_each_product(const ConvSizes& s, Visit visit) {
   }
 }
 
-/// The channel of element i of a tensor [N, O, H', W'].
-std::size_t channel(std::size_t i, const ConvSizes& s) { return i / static_cast<std::size_t>(s.oh * s.ow) % static_cast<std::size_t>(s.o); }
-
 }  // namespace
 
 void conv2d_reference(const ReferenceCall& call) {
   const ConvSizes s = conv2d_sizes(call.in_types, call.attrs);
   const std::span<double> y = call.out[0];
   for (std::size_t i = 0; i < y.size(); ++i) {
-    y[i] = call.in.size() > 2 ? call.in[2][channel(i, s)] : 0.0;
+    y[i] = call.in.size() > 2 ? call.in[2][i / static_cast<std::size_t>(s.oh * s.ow) % call.in[2].size()] : 0.0;
   }
   for_each_product(s, [&](std::size_t xi, std::size_t wi, std::size_t yi) { y[yi] += call.in[0][xi] * call.in[1][wi]; });
   for (double& number : y) {
@@ -57,13 +54,9 @@ void conv2d_backward_data_reference(const ReferenceCall& call) {
 
 void conv2d_backward_weights_reference(const ReferenceCall& call) {
   const ConvSizes s = conv2d_backward_weights_sizes(call.in_types, call.attrs);
-  const std::span<double> dw = call.out[0], db = call.out[1];
+  const std::span<double> dw = call.out[0];
   std::ranges::fill(dw, 0.0);
-  std::ranges::fill(db, 0.0);
   for_each_product(s, [&](std::size_t xi, std::size_t wi, std::size_t yi) { dw[wi] += call.in[0][xi] * call.in[1][yi]; });
-  for (std::size_t i = 0; i < call.in[1].size(); ++i) {
-    db[channel(i, s)] += call.in[1][i];
-  }
 }
 
 }  // namespace lockstep

@@ -27,8 +27,13 @@ std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
 }  // namespace
 
 const OpEntry& max_entry() {
-  static const DefinedOp op(
-      {.name = "max", .infer = reduction_infer, .gradient = gradient, .cost = reduction_cost, .reference = reference, .cpu = cpu});
+  static const DefinedOp op({.name = "max",
+                             .infer = reduction_infer,
+                             .gradient = gradient,
+                             .cost = reduction_cost,
+                             .reference = reference,
+                             .cpu = cpu,
+                             .layouts = reduction_layouts});
   return op.entry;
 }
 

@@ -43,13 +43,12 @@ void for_each_in_window(const Windows& s, Visit visit) {
   }
 }
 
-/// In every layout a tensor [N, C, H, W] lies in memory as [planes, H, W, lanes]: plain has one lane, channels_last C, blocked ones 8
-/// or 16.
+/// In both layouts a tensor [N, C, H, W] lies in memory as [planes, H, W, lanes]: plain has one lane, channels_last C.
 struct Planes {
   std::int64_t planes = 0, lanes = 1;
 };
 [[nodiscard]] inline Planes planes_of(std::int64_t n, std::int64_t c, Layout layout) {
-  const std::int64_t lanes = layout == Layout::channels_last ? c : layout == Layout::blocked8 ? 8 : layout == Layout::blocked16 ? 16 : 1;
+  const std::int64_t lanes = layout == Layout::channels_last ? c : 1;
   return {n * c / lanes, lanes};
 }
 
@@ -90,7 +89,7 @@ void in_runs(std::int64_t lanes, Visit visit) {
   }
 }
 
-/// What the kernels share. Own loops: the lanes of a blocked or channels_last tensor are a vector. oneDNN's pooling writes its index in its
+/// What the kernels share. Own loops: the lanes of a channels_last tensor are a vector. oneDNN's pooling writes its index in its
 /// own format, which the reference could not check.
 class PoolKernel : public CpuKernel {
  protected:

@@ -31,8 +31,13 @@ std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
 }  // namespace
 
 const OpEntry& mean_entry() {
-  static const DefinedOp op(
-      {.name = "mean", .infer = reduction_infer, .gradient = gradient, .cost = reduction_cost, .reference = reference, .cpu = cpu});
+  static const DefinedOp op({.name = "mean",
+                             .infer = reduction_infer,
+                             .gradient = gradient,
+                             .cost = reduction_cost,
+                             .reference = reference,
+                             .cpu = cpu,
+                             .layouts = reduction_layouts});
   return op.entry;
 }
 

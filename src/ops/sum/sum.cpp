@@ -19,8 +19,13 @@ std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
 }  // namespace
 
 const OpEntry& sum_entry() {
-  static const DefinedOp op(
-      {.name = "sum", .infer = reduction_infer, .gradient = gradient, .cost = reduction_cost, .reference = reference, .cpu = cpu});
+  static const DefinedOp op({.name = "sum",
+                             .infer = reduction_infer,
+                             .gradient = gradient,
+                             .cost = reduction_cost,
+                             .reference = reference,
+                             .cpu = cpu,
+                             .layouts = reduction_layouts});
   return op.entry;
 }
 
