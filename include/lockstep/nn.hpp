@@ -27,9 +27,12 @@ enum class Activation : std::uint8_t { none, sigmoid, tanh, relu, elu, softplus,
 /// x [n, in] → x · weightᵀ + bias [n, outputs]; NAME.weight [outputs, in], NAME.bias [outputs].
 [[nodiscard]] Value dense(const Scope& scope, const std::string& name, Value x, std::int64_t outputs,
                           Initializer weight = Initializer::he());
-/// x [n, C, H, W] → [n, channels, H', W'] with a square kernel; NAME.weight [channels, C, kernel, kernel], NAME.bias [channels].
+/// x [n, C, H, W] → [n, channels, H', W'] with a square kernel; NAME.weight [channels, C, kernel, kernel] and, where `bias`, NAME.bias
+/// [channels].
 [[nodiscard]] Value conv2d(const Scope& scope, const std::string& name, Value x, std::int64_t channels, std::int64_t kernel,
-                           std::int64_t stride = 1, std::int64_t padding = 0, Initializer weight = Initializer::he());
+                           std::int64_t stride = 1, std::int64_t padding = 0, Initializer weight = Initializer::he(), bool bias = true);
+/// x [n, C, H, W] → the mean of each channel [n, C].
+[[nodiscard]] Value global_average_pool(Value x);
 /// x [n, C, ...]. In training the statistics of the lane ("ghost batch norm", Hoffer et al. 2017, arXiv 1705.08741), in evaluation the
 /// running ones. NAME.weight, NAME.bias, and the state NAME.running_mean, NAME.running_var (unbiased), all [C].
 [[nodiscard]] Value batch_norm(const Scope& scope, const std::string& name, Value x, double momentum = 0.1, double eps = 1e-5);
@@ -62,16 +65,20 @@ struct Model {
 
 /// The options of the built-in models.
 struct ModelOptions {
-  std::string name = "mlp";  ///< "mlp" or "cnn"
+  std::string name = "mlp";  ///< "mlp", "cnn" or "resnet20"
   Shape sample;              ///< of one sample, such as [1, 28, 28]
   std::int64_t classes = 10;
-  std::vector<std::int64_t> hidden{256, 128};  ///< mlp: widths of the hidden layers
-  nn::Activation activation = nn::Activation::relu;
-  double dropout = 0;
-  bool batch_norm = false;
+  std::vector<std::int64_t> hidden{256, 128};        ///< mlp: widths of the hidden layers
+  nn::Activation activation = nn::Activation::relu;  ///< mlp, cnn
+  double dropout = 0;                                ///< mlp, cnn
+  bool batch_norm = false;                           ///< mlp, cnn
+  std::int64_t depth = 0;                            ///< resnet20: basic blocks of a stage; 0: 3
+  std::int64_t width = 0;                            ///< resnet20: channels of the first stage; 0: 16
 };
 
-/// mlp: dense layers of the given widths. cnn: conv 3×3 to 32, conv 3×3 to 64, max-pool 2, dense 128, dense classes.
+/// mlp: dense layers of the given widths. cnn: conv 3×3 to 32, conv 3×3 to 64, max-pool 2, dense 128, dense classes. resnet20: He et al.
+/// 2015, arXiv 1512.03385, for small images, with torchvision's names: conv 3×3, three stages of basic blocks, each twice as wide and half
+/// as high as the one before, 1×1 convolutions as shortcuts where the shape changes, batch norm, global average pooling, dense classes.
 /// Throws UsageError when there is no such model or it does not fit the samples.
 [[nodiscard]] Model build_model(const ModelOptions& options);
 

@@ -130,11 +130,13 @@ std::vector<std::int64_t> parse_list(const std::string& text) {
 
 void add_model_options(po::options_description& options) {
   options.add_options()                                                                                                     //
-      ("model", po::value<std::string>()->default_value("mlp"), "mlp or cnn")                                               //
+      ("model", po::value<std::string>()->default_value("mlp"), "mlp, cnn or resnet20")                                     //
       ("hidden", po::value<std::string>()->default_value("256,128"), "mlp: widths of the hidden layers")                    //
       ("activation", po::value<std::string>()->default_value("relu"), "sigmoid, tanh, relu, elu, softplus, gelu or silu")   //
       ("dropout", po::value<double>()->default_value(0), "drop each activation of the dense layers with this probability")  //
-      ("batch-norm", po::bool_switch(), "batch norm after each hidden layer, over the samples of one lane");
+      ("batch-norm", po::bool_switch(), "batch norm after each hidden layer, over the samples of one lane")                 //
+      ("depth", po::value<std::int64_t>()->default_value(0), "resnet20: blocks of a stage; 0: 3")                           //
+      ("width", po::value<std::int64_t>()->default_value(0), "resnet20: channels of the first stage; 0: 16");
 }
 
 ModelOptions model_options(const po::variables_map& values, const Shape& sample, std::int64_t classes) {
@@ -146,6 +148,8 @@ ModelOptions model_options(const po::variables_map& values, const Shape& sample,
   options.activation = nn::activation_from(values["activation"].as<std::string>());
   options.dropout = values["dropout"].as<double>();
   options.batch_norm = values["batch-norm"].as<bool>();
+  options.depth = values["depth"].as<std::int64_t>();
+  options.width = values["width"].as<std::int64_t>();
   return options;
 }
 

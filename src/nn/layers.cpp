@@ -85,10 +85,15 @@ Value dense(const Scope& scope, const std::string& name, Value x, std::int64_t o
 }
 
 Value conv2d(const Scope& scope, const std::string& name, Value x, std::int64_t channels, std::int64_t kernel, std::int64_t stride,
-             std::int64_t padding, Initializer weight) {
+             std::int64_t padding, Initializer weight, bool bias) {
   const Value w = scope.graph.parameter(name + ".weight", {channels, x.shape()[1], kernel, kernel}, weight);
-  const Value b = scope.graph.parameter(name + ".bias", {channels}, Initializer::zeros());
+  const Value b = bias ? scope.graph.parameter(name + ".bias", {channels}, Initializer::zeros()) : Value{};
   return lockstep::conv2d(x, w, b, stride, padding);
+}
+
+Value global_average_pool(Value x) {
+  const Shape& shape = x.shape();
+  return shape[2] == shape[3] ? flatten(average_pool(x, shape[2], shape[2])) : mean(x, {2, 3});  // a window follows x's layout
 }
 
 Value batch_norm(const Scope& scope, const std::string& name, Value x, double momentum, double eps) {

@@ -1,5 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "lockstep/nn.hpp"
 
 namespace lockstep {
@@ -8,6 +11,13 @@ namespace {
 using namespace nn;
 
 std::string numbered(const char* name, std::size_t i) { return fmt::format("{}.{}", name, i); }
+
+std::int64_t or_default(std::int64_t option, std::int64_t otherwise) {
+  if (option < 0) {
+    throw UsageError(fmt::format("a model's depth, width and heads must be at least 1, not {}", option));
+  }
+  return option > 0 ? option : otherwise;
+}
 
 Value mlp(const Scope& scope, const ModelOptions& options, Value x) {
   const Initializer init = initializer_for(options.activation);
@@ -21,10 +31,14 @@ Value mlp(const Scope& scope, const ModelOptions& options, Value x) {
   return dense(scope, numbered("layers", options.hidden.size()), x, options.classes, Initializer::glorot());
 }
 
-Value cnn(const Scope& scope, const ModelOptions& options, Value x) {
+void require_images(const ModelOptions& options) {
   if (options.sample.rank() != 3) {
-    throw UsageError(fmt::format("the model cnn needs images [channels, height, width], not {}", options.sample.str()));
+    throw UsageError(fmt::format("the model {} needs images [channels, height, width], not {}", options.name, options.sample.str()));
   }
+}
+
+Value cnn(const Scope& scope, const ModelOptions& options, Value x) {
+  require_images(options);
   const Initializer init = initializer_for(options.activation);
   const auto block = [&](Value v, const std::string& number) {
     v = options.batch_norm ? nn::batch_norm(scope, "norm" + number, v) : v;
@@ -39,17 +53,47 @@ Value cnn(const Scope& scope, const ModelOptions& options, Value x) {
   return dense(scope, "dense2", x, options.classes, Initializer::glorot());
 }
 
+/// conv, batch norm, ReLU, conv, batch norm, plus x (projected where the shape changes), ReLU.
+Value basic_block(const Scope& scope, const std::string& name, Value x, std::int64_t channels, std::int64_t stride) {
+  const auto conv = [&](const std::string& conv_name, const std::string& norm_name, Value v, std::int64_t kernel, std::int64_t step) {
+    v = nn::conv2d(scope, name + conv_name, v, channels, kernel, step, kernel / 2, Initializer::he(), false);
+    return nn::batch_norm(scope, name + norm_name, v);
+  };
+  const Value y = conv(".conv2", ".bn2", relu(conv(".conv1", ".bn1", x, 3, stride)), 3, 1);
+  const bool same = x.shape()[1] == channels && stride == 1;
+  return relu(add(y, same ? x : conv(".downsample.0", ".downsample.1", x, 1, stride)));
+}
+
+Value resnet20(const Scope& scope, const ModelOptions& options, Value x) {
+  require_images(options);
+  const std::int64_t blocks = or_default(options.depth, 3);
+  std::int64_t width = or_default(options.width, 16);
+  x = relu(nn::batch_norm(scope, "bn1", nn::conv2d(scope, "conv1", x, width, 3, 1, 1, Initializer::he(), false)));
+  for (int stage = 0; stage < 3; ++stage, width *= 2) {
+    for (std::int64_t i = 0; i < blocks; ++i) {
+      x = basic_block(scope, fmt::format("layer{}.{}", stage + 1, i), x, width, stage > 0 && i == 0 ? 2 : 1);
+    }
+  }
+  return dense(scope, "fc", global_average_pool(x), options.classes, Initializer::glorot());
+}
+
+struct Builtin {
+  std::string_view name;
+  Value (*logits)(const Scope& scope, const ModelOptions& options, Value x);
+};
+constexpr std::array kModels{Builtin{"mlp", mlp}, Builtin{"cnn", cnn}, Builtin{"resnet20", resnet20}};
+
 }  // namespace
 
 Model build_model(const ModelOptions& options) {
-  if (options.name != "mlp" && options.name != "cnn") {
-    throw UsageError(fmt::format("there is no model '{}'; there are mlp and cnn", options.name));
+  const auto* model = std::ranges::find(kModels, options.name, &Builtin::name);
+  if (model == kModels.end()) {
+    throw UsageError(fmt::format("there is no model '{}'; there are mlp, cnn and resnet20", options.name));
   }
   return make_model([&](Scope& scope) {
     std::vector<std::int64_t> shape{kBatch};
     shape.insert(shape.end(), options.sample.dims().begin(), options.sample.dims().end());
-    const Value x = scope.graph.input("features", Shape(shape));
-    classify(scope, options.name == "mlp" ? mlp(scope, options, x) : cnn(scope, options, x));
+    classify(scope, model->logits(scope, options, scope.graph.input("features", Shape(shape))));
   });
 }
 

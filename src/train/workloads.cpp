@@ -18,17 +18,19 @@ Workload mlp(std::string name, std::vector<std::int64_t> hidden, std::int64_t ba
   return workload;
 }
 
-Workload cnn() {
-  Workload workload{"cnn", {}, 64};
-  workload.model.name = "cnn";
-  workload.model.sample = {1, 28, 28};
+/// A model with its own options: name, samples of this shape, 10 classes.
+Workload images(const std::string& name, const Shape& sample) {
+  Workload workload{name, {}, 64};
+  workload.model.name = name;
+  workload.model.sample = sample;
   return workload;
 }
 
 }  // namespace
 
 Workload workload(const std::string& name) {
-  const std::array all{mlp("mlp-tiny", {32}, 64), mlp("mlp", {1024, 1024}, 128), mlp("mlp-wide", {4096, 4096}, 32), cnn()};
+  const std::array all{mlp("mlp-tiny", {32}, 64), mlp("mlp", {1024, 1024}, 128), mlp("mlp-wide", {4096, 4096}, 32),
+                       images("cnn", {1, 28, 28}), images("resnet20", {3, 32, 32})};
   std::string names;
   for (const Workload& each : all) {
     if (each.name == name) {

@@ -16,7 +16,7 @@ struct Workload {
   ModelOptions model;
   std::int64_t batch = 64;  ///< of one worker
 };
-/// mlp-tiny 784-32-10, mlp 784-1024-1024-10, mlp-wide 784-4096-4096-10, cnn. Throws UsageError naming them.
+/// mlp-tiny 784-32-10, mlp 784-1024-1024-10, mlp-wide 784-4096-4096-10, cnn, resnet20. Throws UsageError naming them.
 [[nodiscard]] Workload workload(const std::string& name);
 
 /// Keyed random samples for this worker's lanes, made once.

@@ -6,6 +6,7 @@ model=$1 lanes=$2
 # 1,501 samples are prime: the last steps of an epoch are short, and some lanes get fewer samples than others.
 options=(--model "$model" --dropout 0.2 --batch-norm --batch 48 --lanes "$lanes" --limit 1501 --epochs 2 --seed 7 --lr 0.05 --momentum 0.9)
 [[ $model != mlp ]] || options+=(--hidden "96,40")
+[[ $model != resnet20 ]] || options+=(--depth 1 --width 4)
 
 printf 'model %s, %s lanes, 1501 samples, 2 epochs\n%-3s %-3s %-4s %-16s %s\n' "$model" "$lanes" P T s 'SHA-256 of model' 'parameter hash of each epoch'
 first=''

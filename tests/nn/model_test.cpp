@@ -20,6 +20,24 @@ TEST(Model, CnnHasPyTorchsShapes) {
   EXPECT_EQ(model.program("train").type(model.program("train").output("logits")).shape, (Shape{2, 10}));
 }
 
+TEST(Model, Resnet20HasTheSizeThatItsPaperGives) {
+  ModelOptions options = images("resnet20");
+  options.sample = {3, 32, 32};
+  const Model model = build_model(options);
+  // 269,722 with shortcuts that have no parameters, and 32·16 + 2·32 + 64·32 + 2·64 for the two that have
+  EXPECT_EQ(model.parameter_count(), 272474);
+  EXPECT_EQ(model.least_lane(), 2);
+  const Graph& train = model.program("train");
+  EXPECT_EQ(train.type(train.output("logits")).shape, (Shape{2, 10}));
+}
+
+TEST(Model, GlobalAveragePoolTakesAnyHeightAndWidth) {
+  Graph graph(3);
+  for (const Shape& sample : {Shape{kBatch, 5, 4, 4}, Shape{kBatch, 5, 2, 7}}) {
+    EXPECT_EQ(nn::global_average_pool(graph.input(sample.str(), sample)).shape(), (Shape{3, 5}));
+  }
+}
+
 TEST(Model, MlpFlattensImages) {
   ModelOptions options = images("mlp");
   options.hidden = {1024, 1024};
@@ -50,6 +68,9 @@ TEST(Model, EvaluationHasNoDropoutAndNoBatchStatistics) {
 
 TEST(Model, MistakesAreNamed) {
   ModelOptions options = images("perceptron");
+  EXPECT_THROW(static_cast<void>(build_model(options)), UsageError);
+  options.name = "resnet20";
+  options.depth = -1;
   EXPECT_THROW(static_cast<void>(build_model(options)), UsageError);
   options.name = "cnn";
   options.sample = {784};

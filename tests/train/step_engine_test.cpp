@@ -16,7 +16,9 @@ namespace {
 Workload small_workload(const std::string& name) {
   Workload workload{name, {}, 48};
   workload.model.name = name;
-  workload.model.sample = name == "cnn" ? Shape{1, 12, 12} : Shape{30};
+  workload.model.sample = name == "cnn" ? Shape{1, 12, 12} : name == "resnet20" ? Shape{3, 8, 8} : Shape{30};
+  workload.model.depth = 1;
+  workload.model.width = 8;
   workload.model.hidden = {40, 20};
   workload.model.dropout = 0.3;
   workload.model.batch_norm = true;
@@ -53,7 +55,7 @@ Trained train_alone(const Workload& workload, int lanes, int threads, ReduceMode
 }
 
 TEST(StepEngine, SameBitsOnAnyNumberOfThreads) {
-  for (const char* name : {"mlp", "cnn"}) {
+  for (const char* name : {"mlp", "cnn", "resnet20"}) {
     for (const int lanes : {1, 5, 6, 8}) {
       const Trained one = train_alone(small_workload(name), lanes, 1);
       for (const int threads : {2, 3, 4, 9}) {

@@ -32,7 +32,13 @@ std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
 }  // namespace
 
 const OpEntry& size_entry() {
-  static const DefinedOp op({.name = "size", .infer = infer, .gradient = no_gradient, .cost = cost, .reference = reference, .cpu = cpu});
+  static const DefinedOp op({.name = "size",
+                             .infer = infer,
+                             .gradient = no_gradient,
+                             .cost = cost,
+                             .reference = reference,
+                             .cpu = cpu,
+                             .layouts = [](KernelSpec&) {}});  // any will do: x is not read
   return op.entry;
 }
 
