@@ -123,7 +123,7 @@ StepMeasure measure_step(Communicator& communicator, const StepJob& job) {
   mine.exposed = 1000 * (engine.times().waiting - before.waiting) / job.steps;
   mine.data_wait = 1000 * (source.wait_seconds() - waited) / job.steps;
   mine.bytes_sent = (static_cast<double>(engine.bytes_sent()) - sent) / job.steps;
-  measured.parameter_hash = agree_on_parameters(communicator, engine.layout(), engine.parameters());
+  const std::span<const float> parameters = engine.parameters();  // ends the last step
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   mine.peak_memory = static_cast<double>(usage.ru_maxrss) / 1024;
@@ -142,6 +142,7 @@ StepMeasure measure_step(Communicator& communicator, const StepJob& job) {
     slowest = std::max(slowest, each.compute);
   }
   measured.imbalance = slowest / measured.compute_ms - 1;
+  measured.parameter_hash = agree_on_parameters(communicator, engine.layout(), parameters);
   return measured;
 }
 

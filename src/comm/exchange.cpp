@@ -10,6 +10,9 @@ namespace lockstep {
 
 namespace {
 
+constexpr std::int64_t kChunk = 1 << 16;  ///< elements of one message: 256 KiB
+constexpr std::size_t kUnderWay = 4;      ///< messages to one worker at once
+
 std::size_t index(OrderedExchange::Stage stage) { return static_cast<std::size_t>(stage); }
 
 /// Sums are sent with even tags, results with odd ones.
@@ -31,7 +34,8 @@ OrderedExchange::OrderedExchange(Communicator& communicator, const Pieces& piece
       me_(communicator.rank()),
       partials_(partials_per_worker.begin(), partials_per_worker.end()),
       buckets_(static_cast<std::size_t>(pieces.buckets())),
-      desks_(static_cast<std::size_t>(pieces.threads(me_))) {
+      desks_(static_cast<std::size_t>(pieces.threads(me_))),
+      outgoing_(static_cast<std::size_t>(communicator.size())) {
   const auto workers = static_cast<std::size_t>(communicator.size());
   if (pieces.workers() != communicator.size() || partials_.size() != workers)
     throw UsageError(fmt::format("the exchange among {} workers was given the pieces of {} and the partials of {}", workers,
@@ -50,10 +54,14 @@ OrderedExchange::OrderedExchange(Communicator& communicator, const Pieces& piece
     desk.registers.resize(sources + scratch);
     desk.scratch.resize(scratch * pieces.longest_atom());
   }
-  std::size_t floats = 0;
+  std::size_t floats = 0, most_chunks = 0;
   for (int b = 0; b < pieces.buckets(); ++b) {
-    find_places(at(b), b);
+    find_places(at(b), b, most_chunks);
     floats += static_cast<std::size_t>(at(b).mine * others);
+  }
+  for (Outgoing& out : outgoing_) {
+    out.queue.reserve(most_chunks);
+    out.under_way.reserve(kUnderWay);
   }
   memory_ = std::make_unique_for_overwrite<float[]>(floats);
   float* next = memory_.get();
@@ -63,13 +71,10 @@ OrderedExchange::OrderedExchange(Communicator& communicator, const Pieces& piece
   }
 }
 
-void OrderedExchange::find_places(Bucket& bucket, int number) const {
+void OrderedExchange::find_places(Bucket& bucket, int number, std::size_t& most_chunks) const {
   const std::span<const Atom> atoms = pieces_->atoms(number);
   const std::span<const Pieces::Range> mine = pieces_->ranges(number, me_);
   bucket.places.assign(atoms.size(), 0);
-  std::size_t others_ranges = 0;
-  for (int w = 0; w < pieces_->workers(); ++w)
-    others_ranges += w == me_ ? 0 : pieces_->ranges(number, w).size();
   for (const Pieces::Range& range : mine) {
     for (std::size_t a = 0; a < atoms.size(); ++a) {
       if (atoms[a].offset >= range.offset && atoms[a].offset < range.offset + range.count)
@@ -77,21 +82,34 @@ void OrderedExchange::find_places(Bucket& bucket, int number) const {
     }
     bucket.mine += range.count;
   }
-  const auto own_partials = static_cast<std::size_t>(partials_[static_cast<std::size_t>(me_)]);
+  bucket.partials.resize(static_cast<std::size_t>(partials_[static_cast<std::size_t>(me_)]));
+  // As many chunks as there can be, so that a step allocates nothing.
   const auto all_partials = static_cast<std::size_t>(std::accumulate(partials_.begin(), partials_.end(), 0));
-  bucket.partials.resize(own_partials);
-  bucket.requests[index(Stage::arrived)].reserve((all_partials - own_partials) * mine.size());
-  bucket.requests[index(Stage::sent)].reserve(own_partials * others_ranges);
-  bucket.requests[index(Stage::published)].reserve(others_ranges + (partials_.size() - 1) * mine.size());
+  for (int w = 0; w < pieces_->workers(); ++w) {
+    std::size_t chunks = 0;
+    for (const Pieces::Range& range : pieces_->ranges(number, w))
+      chunks += static_cast<std::size_t>((range.count + kChunk - 1) / kChunk);
+    if (w == me_) {
+      bucket.requests[index(Stage::arrived)].reserve(all_partials * chunks);
+      chunks *= partials_.size();
+    }
+    bucket.requests[index(Stage::published)].reserve(bucket.requests[index(Stage::published)].capacity() + chunks);
+    most_chunks += chunks * (1 + all_partials);
+  }
 }
 
 float* OrderedExchange::received(const Bucket& bucket, RestPlan::Source source) const {
   return bucket.received + (first_partial_[static_cast<std::size_t>(source.run)] + source.partial) * bucket.mine;
 }
 
+void OrderedExchange::receive_range(Bucket& bucket, int number, Stage stage, int from, float* to, std::int64_t count) {
+  for (std::int64_t at = 0; at < count; at += kChunk)
+    bucket.requests[index(stage)].push_back(communicator_->receive(from, tag(number, stage), bytes(to + at, std::min(kChunk, count - at))));
+}
+
 void OrderedExchange::expect(Bucket& bucket, int number, Stage stage, std::string_view what, std::int64_t step) {
   std::vector<Request>& requests = bucket.requests[index(stage)];
-  if (std::ranges::any_of(requests, [](const Request& r) { return !r.empty(); }))
+  if (bucket.unsent[index(stage)] > 0 || std::ranges::any_of(requests, [](const Request& r) { return !r.empty(); }))
     throw UsageError(fmt::format("{} {} of {} was started again before it was finished", what, number + 1, pieces_->buckets()));
   requests.clear();
   bucket.waiting[index(stage)] = {.what = what, .step = step, .index = number, .of = pieces_->buckets()};
@@ -110,17 +128,42 @@ void OrderedExchange::begin(int bucket, const RestPlan& plan, std::int64_t step)
       continue;
     float* to = received(b, source);
     for (const Pieces::Range& range : pieces_->ranges(bucket, me_)) {
-      b.requests[index(Stage::arrived)].push_back(communicator_->receive(source.run, tag(bucket, Stage::arrived), bytes(to, range.count)));
+      receive_range(b, bucket, Stage::arrived, source.run, to, range.count);
       to += range.count;
     }
   }
 }
 
-void OrderedExchange::send_ranges(Bucket& bucket, int number, Stage stage, int to, int owner, const float* flat) {
+void OrderedExchange::send_ranges(int number, Stage stage, int to, int owner, const float* flat) {
+  std::vector<Chunk>& queue = outgoing_[static_cast<std::size_t>(to)].queue;
+  // Behind what goes to the same worker of this bucket and of later ones: chunks of one message must stay in their order.
+  const auto place = std::ranges::find_if(queue, [number](const Chunk& chunk) { return chunk.bucket < number; }) - queue.begin();
+  std::size_t last = queue.size();
   for (const Pieces::Range& range : pieces_->ranges(number, owner)) {
-    const auto data = bytes(flat + range.offset, range.count);
-    bucket.requests[index(stage)].push_back(communicator_->send(to, tag(number, stage), data));
-    bytes_sent_ += static_cast<std::int64_t>(data.size());
+    for (std::int64_t at = 0; at < range.count; at += kChunk) {
+      queue.push_back({number, stage, bytes(flat + range.offset + at, std::min(kChunk, range.count - at))});
+      ++this->at(number).unsent[index(stage)];
+    }
+  }
+  std::rotate(queue.begin() + place, queue.begin() + static_cast<std::ptrdiff_t>(last), queue.end());
+}
+
+/// Starts what may be under way to a worker, and forgets what has left.
+void OrderedExchange::send_next(int to) {
+  Outgoing& out = outgoing_[static_cast<std::size_t>(to)];
+  std::erase_if(out.under_way, [&](std::pair<Request, Chunk>& each) {
+    if (!communicator_->test({&each.first, 1}, out.waiting))
+      return false;
+    --at(each.second.bucket).unsent[index(each.second.stage)];
+    return true;
+  });
+  while (!out.queue.empty() && out.under_way.size() < kUnderWay) {
+    const Chunk chunk = out.queue.front();
+    out.queue.erase(out.queue.begin());
+    if (out.under_way.empty())
+      out.waiting = at(chunk.bucket).waiting[index(chunk.stage)];
+    out.under_way.emplace_back(communicator_->send(to, tag(chunk.bucket, chunk.stage), chunk.data), chunk);
+    bytes_sent_ += static_cast<std::int64_t>(chunk.data.size());
   }
 }
 
@@ -134,14 +177,16 @@ void OrderedExchange::bucket_ready(int bucket, std::span<const float* const> par
     const int to = (me_ + k) % workers;
     for (const RestPlan::Source& source : b.plan->sources()) {
       if (source.run == me_)
-        send_ranges(b, bucket, Stage::sent, to, to, b.partials[static_cast<std::size_t>(source.partial)]);
+        send_ranges(bucket, Stage::sent, to, to, b.partials[static_cast<std::size_t>(source.partial)]);
     }
   }
 }
 
 bool OrderedExchange::poll(int bucket, Stage stage) {
   Bucket& b = at(bucket);
-  return communicator_->test(b.requests[index(stage)], b.waiting[index(stage)]);
+  for (int w = 0; w < communicator_->size(); ++w)
+    send_next(w);
+  return communicator_->test(b.requests[index(stage)], b.waiting[index(stage)]) && b.unsent[index(stage)] == 0;
 }
 
 void OrderedExchange::wait(int bucket, Stage stage) {
@@ -156,11 +201,10 @@ void OrderedExchange::publish(int bucket, float* flat) {
   for (int k = 1; k < workers; ++k) {
     const int from = (me_ - k + workers) % workers;
     for (const Pieces::Range& range : pieces_->ranges(bucket, from))
-      b.requests[index(Stage::published)].push_back(
-          communicator_->receive(from, tag(bucket, Stage::published), bytes(flat + range.offset, range.count)));
+      receive_range(b, bucket, Stage::published, from, flat + range.offset, range.count);
   }
   for (int k = 1; k < workers; ++k)
-    send_ranges(b, bucket, Stage::published, (me_ + k) % workers, me_, flat);
+    send_ranges(bucket, Stage::published, (me_ + k) % workers, me_, flat);
 }
 
 }  // namespace lockstep

@@ -22,7 +22,8 @@ namespace lockstep {
 ///
 /// A step takes every bucket, in any order, through begin, bucket_ready, arrived, sum_piece by every thread, publish, published and sent.
 /// Buckets are independent of each other: one may be in its next step already. All but sum_piece need one lock held by the caller;
-/// sum_piece may run on all threads at once. Large messages move only while somebody polls.
+/// sum_piece may run on all threads at once. Messages move only while somebody polls; they are cut into chunks, of which few are under way
+/// to each worker at once, those of the last bucket first: it holds the first layers, which the next step reads first.
 /// Nothing is allocated once the first step of every plan is through.
 class OrderedExchange {
  public:
@@ -59,12 +60,23 @@ class OrderedExchange {
  private:
   struct Bucket {
     const RestPlan* plan = nullptr;
-    std::vector<std::int64_t> places;    ///< of this worker's atoms (others': 0) in a received partial
-    std::int64_t mine = 0;               ///< elements of this worker's ranges
-    float* received = nullptr;           ///< [others' partials, mine]
-    std::vector<const float*> partials;  ///< this worker's own
-    std::array<std::vector<Request>, 3> requests;
+    std::vector<std::int64_t> places;              ///< of this worker's atoms (others': 0) in a received partial
+    std::int64_t mine = 0;                         ///< elements of this worker's ranges
+    float* received = nullptr;                     ///< [others' partials, mine]
+    std::vector<const float*> partials;            ///< this worker's own
+    std::array<std::vector<Request>, 3> requests;  ///< receives
     std::array<Waiting, 3> waiting;
+    std::array<int, 3> unsent{};  ///< chunks that have not left
+  };
+  struct Chunk {
+    int bucket;
+    Stage stage;
+    std::span<const std::byte> data;
+  };
+  struct Outgoing {  ///< to one worker
+    std::vector<Chunk> queue;
+    std::vector<std::pair<Request, Chunk>> under_way;
+    Waiting waiting;
   };
   struct Desk {  ///< one thread's
     std::vector<float*> registers;
@@ -73,10 +85,12 @@ class OrderedExchange {
 
   [[nodiscard]] Bucket& at(int bucket) { return buckets_[static_cast<std::size_t>(bucket)]; }
   [[nodiscard]] const Bucket& at(int bucket) const { return buckets_[static_cast<std::size_t>(bucket)]; }
-  void find_places(Bucket& bucket, int number) const;
+  void find_places(Bucket& bucket, int number, std::size_t& most_chunks) const;
   void expect(Bucket& bucket, int number, Stage stage, std::string_view what, std::int64_t step);
   [[nodiscard]] float* received(const Bucket& bucket, RestPlan::Source source) const;
-  void send_ranges(Bucket& bucket, int number, Stage stage, int to, int owner, const float* flat);
+  void receive_range(Bucket& bucket, int number, Stage stage, int from, float* to, std::int64_t count);
+  void send_ranges(int number, Stage stage, int to, int owner, const float* flat);
+  void send_next(int to);
 
   Communicator* communicator_;
   const Pieces* pieces_;
@@ -86,6 +100,7 @@ class OrderedExchange {
   std::vector<Bucket> buckets_;
   std::unique_ptr<float[]> memory_;
   std::vector<Desk> desks_;
+  std::vector<Outgoing> outgoing_;  ///< [worker]
   std::int64_t bytes_sent_ = 0;
 };
 
