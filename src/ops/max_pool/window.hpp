@@ -104,7 +104,9 @@ class PoolKernel : public CpuKernel {
   void inside(const WindowPlace& at, Visit visit) const {
     const std::int64_t top = kSize > 0 ? 0 : at.top, bottom = kSize > 0 ? kSize : at.bottom;
     const std::int64_t left = kSize > 0 ? 0 : at.left, right = kSize > 0 ? kSize : at.right;
+#pragma GCC unroll 3
     for (std::int64_t p = top; p < bottom; ++p) {
+#pragma GCC unroll 3
       for (std::int64_t q = left; q < right; ++q) {
         visit(at.x + (p * s_.w + q) * planes_.lanes, static_cast<int>(p * (kSize > 0 ? kSize : s_.window) + q));
       }
