@@ -1,5 +1,7 @@
 #include "ops/define.hpp"
 
+#include <algorithm>
+
 namespace lockstep {
 
 std::vector<TensorType> DefinedOp::infer(std::span<const TensorType> in, const Attrs& attrs) const {
@@ -28,6 +30,12 @@ std::vector<Value> no_gradient(const GradientCall& call) { return std::vector<Va
 std::vector<TensorType> same_as_operand(std::string_view op, std::span<const TensorType> in, const Attrs&) {
   check_operands(op, in, {DType::f32});
   return {in[0]};
+}
+
+void images_channels_last(KernelSpec& spec) {
+  const auto wanted = [](const TensorType& type) { return type.shape.rank() == 4 ? Layout::channels_last : Layout::plain; };
+  std::ranges::transform(spec.in, spec.in_layouts.begin(), wanted);
+  std::ranges::transform(spec.out, spec.out_layouts.begin(), wanted);
 }
 
 }  // namespace lockstep

@@ -59,6 +59,9 @@ std::vector<Value> no_gradient(const GradientCall& call);
 /// `infer` of an op whose result is like its one f32 operand.
 std::vector<TensorType> same_as_operand(std::string_view op, std::span<const TensorType> in, const Attrs& attrs);
 
+/// The layout rule of ops on images: every operand and result of rank 4 is channels_last, the others are plain.
+void images_channels_last(KernelSpec& spec);
+
 /// A CPU kernel made of one function that needs no scratch memory; `f` keeps what it needs to know about the shapes.
 template <class F>
 std::unique_ptr<CpuKernel> make_kernel(F f) {

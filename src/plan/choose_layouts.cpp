@@ -76,7 +76,9 @@ class LayoutPass {
   [[nodiscard]] Ref moved(Ref ref) const { return {moved_[static_cast<std::size_t>(ref.node)], ref.output}; }
 
   Ref reordered(Ref ref, Layout layout) {
-    if (laid_.layout(ref) == layout) {
+    const Shape& shape = laid_.graph.type(ref).shape;
+    const bool same_memory = shape.rank() != 4 || shape[1] == 1 || shape[2] * shape[3] == 1;
+    if (laid_.layout(ref) == layout || same_memory) {
       return ref;
     }
     const auto [it, fresh] = reorders_.try_emplace({ref, layout});

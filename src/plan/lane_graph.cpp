@@ -29,7 +29,8 @@ void declare_sums(Graph& graph, const Graph& model) {
 
 }  // namespace
 
-Graph train_lane_graph(const Graph& model) {
+Graph train_lane_graph(const Graph& given) {
+  const Graph model = pool_first(given);
   Graph graph = copy_nodes(model);
   std::vector<Value> parameters;
   for (int id = 0; id < static_cast<int>(model.nodes().size()); ++id) {
@@ -51,7 +52,8 @@ Graph train_lane_graph(const Graph& model) {
   return merge_duplicates(drop_dead(graph));
 }
 
-Graph evaluate_lane_graph(const Graph& model) {
+Graph evaluate_lane_graph(const Graph& given) {
+  const Graph model = pool_first(given);
   Graph graph = copy_nodes(model);
   declare_sums(graph, model);
   for (const auto& [name, ref] : model.outputs()) {

@@ -11,7 +11,7 @@
 #include "runtime/chain.hpp"
 #include "runtime/plan.hpp"
 
-/// The passes that make a Plan from a Graph. `train_lane_graph` runs the first two, `compile` the others.
+/// The passes that make a Plan from a Graph. `train_lane_graph` runs the first three, `compile` the others.
 namespace lockstep {
 
 inline constexpr std::string_view kGradientPrefix = "gradient:";
@@ -22,7 +22,12 @@ inline constexpr std::string_view kGradientPrefix = "gradient:";
 /// Nodes with the same op, attributes and operands become one.
 [[nodiscard]] Graph merge_duplicates(const Graph& graph);
 
-/// matmul and conv2d take over an activation that is the only reader of their result.
+/// max_pool(relu(x)) becomes relu(max_pool(x)): the same numbers and gradients on a fraction of the elements, and x itself need not be kept
+/// for the gradient. Before differentiation.
+[[nodiscard]] Graph pool_first(const Graph& graph);
+
+/// matmul and conv2d take over an activation that is the only reader of their result, batch_norm a ReLU and the sum before it, and
+/// batch_norm_backward the mask of that ReLU's gradient and the sum of two gradients before it.
 [[nodiscard]] Graph fuse_epilogues(const Graph& graph);
 
 /// A graph in which every value has a memory layout; reorders stand where an op wants another. Declared outputs are plain, each with

@@ -2,8 +2,11 @@
 
 #include <cmath>
 #include <cstring>
+#include <map>
 
+#include "lockstep/differentiate.hpp"
 #include "lockstep/nn.hpp"
+#include "lockstep/ops.hpp"
 #include "ops/table.hpp"
 #include "plan/compile.hpp"
 #include "plan/lane_price.hpp"
@@ -302,6 +305,75 @@ TEST(Passes, DuplicatesBecomeOne) {
   const Value x = graph.input("x", {kBatch, 3});
   graph.set_output("y", add(exp(x), exp(x)));
   EXPECT_EQ(drop_dead(merge_duplicates(graph)).nodes().size(), 3U);
+}
+
+TEST(Passes, PoolingComesBeforeReluAndTheGradientIsTheSame) {
+  Graph graph(2);
+  const Value x = graph.parameter("x", {2, 3, 6, 5}, {});
+  graph.set_output("y", max_pool(relu(x), 2, 2));
+  const Value kept = relu(neg(x));  // read twice: stays
+  graph.set_output("z", sum(add(max_pool(kept, 3, 1, 1), kept)));
+  Graph after = pool_first(graph);
+  EXPECT_EQ(after.node(after.output("y").node).op->name(), "relu");
+  EXPECT_EQ(after.nodes().size(), graph.nodes().size());
+  NamedNumbers leaves;
+  for (int i = 0; i < 180; ++i) {
+    leaves["x"].push_back(std::sin(i * i));
+  }
+  for (Graph* each : {&graph, &after}) {
+    const Value w = mul(each->value(each->output("y")), each->constant(3));
+    each->set_output(
+        "dx", differentiate(add(sum(square(w)), each->value(each->output("z"))), std::vector{each->parameter("x", {2, 3, 6, 5}, {})})[0]);
+  }
+  const NamedNumbers before = run_reference(graph, leaves, {}, reference_kernel);
+  for (const auto& [name, numbers] : run_reference(after, leaves, {}, reference_kernel)) {
+    EXPECT_EQ(numbers, before.at(name)) << name;
+  }
+}
+
+/// Residual blocks of every kind that fuse_epilogues knows: the plan gives what the reference gives for the graph before fusion.
+TEST(Passes, BatchNormTakesReluResidualAndMasks) {
+  Graph model(6);
+  const nn::Scope scope{model, true};
+  const Value x = model.input("features", {kBatch, 3, 6, 5});
+  const auto conv = [&](const std::string& name, Value v) {
+    return nn::batch_norm(scope, name + ".norm", nn::conv2d(scope, name, v, 8, 3, 1, 1, Initializer::he(), false));
+  };
+  const Value first = relu(conv("a", x));
+  const Value second = relu(add(conv("c", relu(conv("b", first))), first));
+  const Value third = relu(add(conv("d", second), conv("e", second)));
+  nn::classify(scope, nn::dense(scope, "out", nn::global_average_pool(relu(add(third, conv("f", third)))), 10, Initializer::glorot()));
+  const Graph graph = train_lane_graph(model);
+  const Graph fused = fuse_epilogues(graph);
+  std::map<std::string_view, int> count;
+  for (const Node& node : fused.nodes()) {
+    ++count[node.op->name()];
+    if (node.op->name() == "batch_norm") {
+      ++count[node.attrs.has("activation") ? node.inputs.size() > 3 ? "with residual" : "with relu" : "alone"];
+    } else if (node.op->name() == "batch_norm_backward") {
+      ++count[node.attrs.has("mask") ? std::string_view(node.attrs.text("mask")) : "no mask"];
+      count["addends"] += node.attrs.has("addend") ? 1 : 0;
+    }
+  }
+  EXPECT_EQ(count["relu"] + count["step"], 0);
+  EXPECT_EQ(count["add"], 0);
+  EXPECT_EQ(count["with residual"], 3);  // c + a, d + e, f + third
+  EXPECT_EQ(count["with relu"], 2);      // a, b
+  EXPECT_EQ(count["alone"], 1);          // e
+  EXPECT_EQ(count["own"], 2);            // a, b
+  EXPECT_EQ(count["tensor"], 3);         // c, f, and of d and e the one that comes first
+  EXPECT_EQ(count["no mask"], 1);
+  EXPECT_EQ(count["addends"], 3);  // into first, second and third
+  Both(graph).expect_same();
+}
+
+TEST(Passes, AResidualThatNeedsTheNormItselfStaysApart) {
+  Graph graph(4);
+  const Value x = graph.input("x", {kBatch, 3});
+  const BatchNorm norm = batch_norm(x, graph.parameter("gain", {3}, Initializer::ones()), graph.parameter("bias", {3}, {}));
+  graph.set_output("y", relu(add(norm.y, broadcast_to(norm.mean, {kBatch, 3}))));
+  Graph fused = fuse_epilogues(graph);
+  EXPECT_EQ(fused.node(fused.output("y").node).op->name(), "relu");
 }
 
 TEST(Passes, AChainDoesNotCloseACircle) {

@@ -1,4 +1,5 @@
 #include "ops/max_pool/window.hpp"
+#include "ops/vectors.hpp"
 
 /// The mean of each window, and its gradient; both linear, each the other's gradient.
 ///
@@ -31,18 +32,17 @@ class Kernel final : public PoolKernel {
 
   void run(const CpuCall& call) override {
     const float share = 1.0f / static_cast<float>(elements(s_));
-    for_each_window(s_, planes_, [&](const WindowPlace& at) {
-      in_runs<8>(planes_.lanes, [&](auto width, std::int64_t lane) {
-        float total[width] = {};
-        inside(at, [&](std::int64_t from, int) {
-          const float* x = call.input(0) + from + lane;
-          for (int l = 0; l < width; ++l) {
-            total[l] += x[l];
-          }
+    for_each_sized_window([&](const WindowPlace& at, auto size) {
+      in_vectors(planes_.lanes, [&](auto run, std::int64_t lane) {
+        using R = decltype(run);
+        typename R::Value total[R::count] = {}, v;
+        inside<size>(at, [&](std::int64_t from, int) {
+          R::for_each(from + lane, [&](int k, std::int64_t here) {
+            load(v, call.input(0) + here);
+            total[k] += v;
+          });
         });
-        for (int l = 0; l < width; ++l) {
-          call.output(0)[at.y + lane + l] = total[l] * share;
-        }
+        R::for_each(at.y + lane, [&](int k, std::int64_t here) { store(call.output(0) + here, total[k] * share); });
       });
     });
   }
@@ -69,18 +69,24 @@ class BackwardKernel final : public PoolKernel {
 
   void run(const CpuCall& call) override {
     const float share = 1.0f / static_cast<float>(elements(s_));
-    std::int64_t zeroed = -1;
-    for_each_window(s_, planes_, [&](const WindowPlace& at) {
-      if (at.plane != zeroed) {
-        zeroed = at.plane;
-        zero_plane(call.output(0), zeroed);
-      }
-      inside(at, [&](std::int64_t to, int) {
-        float* dx = call.output(0) + to;
-        const float* g = call.input(0) + at.y;
-        for (std::int64_t l = 0; l < planes_.lanes; ++l) {
-          dx[l] += g[l] * share;
-        }
+    float* dx = call.output(0);
+    clear(dx);
+    for_each_sized_window([&](const WindowPlace& at, auto size) {
+      in_vectors(planes_.lanes, [&](auto run, std::int64_t lane) {
+        using R = decltype(run);
+        typename R::Value g[R::count], old{};
+        R::for_each(at.y + lane, [&](int k, std::int64_t from) {
+          load(g[k], call.input(0) + from);
+          g[k] *= share;
+        });
+        inside<size>(at, [&](std::int64_t to, int) {
+          R::for_each(to + lane, [&](int k, std::int64_t here) {
+            if (!apart()) {
+              load(old, dx + here);
+            }
+            store(dx + here, old + g[k]);
+          });
+        });
       });
     });
   }
@@ -94,7 +100,7 @@ const OpEntry& average_pool_entry() {
                              .gradient = gradient,
                              .reference = reference,
                              .cpu = make<Kernel>,
-                             .layouts = follow_layouts});
+                             .layouts = images_channels_last});
   return op.entry;
 }
 
@@ -104,7 +110,7 @@ const OpEntry& average_pool_backward_entry() {
                              .gradient = backward_gradient,
                              .reference = backward_reference,
                              .cpu = make<BackwardKernel>,
-                             .layouts = follow_layouts});
+                             .layouts = images_channels_last});
   return op.entry;
 }
 

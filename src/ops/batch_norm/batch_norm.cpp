@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <numeric>
 
 #include "ops/matmul/activation.hpp"
@@ -65,13 +64,6 @@ std::vector<TensorType> batch_norm_backward_infer(std::string_view op, std::span
   return out;
 }
 
-/// Images channels_last; the rest plain.
-void norm_layouts(KernelSpec& spec) {
-  const auto wanted = [](const TensorType& type) { return type.shape.rank() == 4 ? Layout::channels_last : Layout::plain; };
-  std::ranges::transform(spec.in, spec.in_layouts.begin(), wanted);
-  std::ranges::transform(spec.out, spec.out_layouts.begin(), wanted);
-}
-
 }  // namespace
 
 Mask mask_of(const Attrs& attrs) {
@@ -110,7 +102,7 @@ const OpEntry& batch_norm_entry() {
                              .expand = batch_norm_expand,
                              .reference = batch_norm_reference,
                              .cpu = batch_norm_cpu,
-                             .layouts = norm_layouts});
+                             .layouts = images_channels_last});
   return op.entry;
 }
 
@@ -119,7 +111,7 @@ const OpEntry& batch_norm_backward_entry() {
                              .infer = batch_norm_backward_infer,
                              .reference = batch_norm_backward_reference,
                              .cpu = batch_norm_backward_cpu,
-                             .layouts = norm_layouts});
+                             .layouts = images_channels_last});
   return op.entry;
 }
 

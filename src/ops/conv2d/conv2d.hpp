@@ -22,12 +22,11 @@ std::unique_ptr<CpuKernel> conv2d_cpu(const KernelSpec& spec);
 std::unique_ptr<CpuKernel> conv2d_backward_data_cpu(const KernelSpec& spec);
 std::unique_ptr<CpuKernel> conv2d_backward_weights_cpu(const KernelSpec& spec);
 
-/// x and y are channels_last, but for x of one channel, which is plain: the same memory. Weights and their gradient are plain; the kernels
-/// reorder them. GFLOP/s forward, backward data, backward weights of oneDNN 2.6.3 on a Zen 5 core, channels_last and the layout that oneDNN
-/// would choose, blocks of 16 channels: 16→16, 3×3 of 32×32: 210 221 233, 189 225 219;  64→64, 3×3 of 8×8: 289 254 277, 244 244 226;
-/// 3→64, 7×7 of 224×224: 245 – 152, 227 – 185;  256→64, 1×1 of 56×56: 195 200 179, 224 230 149;  20→50, 5×5: 176 144 182, 111 111 111.
-/// With AVX2 alone (blocks of 8 there) the two are equal.
-void conv2d_layouts(KernelSpec& spec);  // and of conv2d_backward_data
+/// x and y are channels_last. Weights and their gradient are plain; the kernels reorder them. GFLOP/s forward, backward data, backward
+/// weights of oneDNN 2.6.3 on a Zen 5 core, channels_last and the layout that oneDNN would choose, blocks of 16 channels: 16→16, 3×3 of
+/// 32×32: 210 221 233, 189 225 219;  64→64, 3×3 of 8×8: 289 254 277, 244 244 226; 3→64, 7×7 of 224×224: 245 – 152, 227 – 185;  256→64, 1×1
+/// of 56×56: 195 200 179, 224 230 149;  20→50, 5×5: 176 144 182, 111 111 111. With AVX2 alone (blocks of 8 there) the two are equal.
+void conv2d_layouts(KernelSpec& spec);
 void conv2d_backward_weights_layouts(KernelSpec& spec);
 
 /// The lengths that the three ops share.

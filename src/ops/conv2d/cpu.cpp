@@ -99,17 +99,14 @@ std::unique_ptr<CpuKernel> conv2d_backward_weights_cpu(const KernelSpec& spec) {
                   {{DNNL_ARG_SRC, mine.x}, {DNNL_ARG_DIFF_DST, mine.y}, {DNNL_ARG_DIFF_WEIGHTS, onednn::desc(s.weight()), true}});
 }
 
-void conv2d_layouts(KernelSpec& spec) {
-  const auto wanted = [](const TensorType& type) { return type.shape[1] == 1 ? Layout::plain : Layout::channels_last; };
-  spec.in_layouts.assign(spec.in.size(), Layout::plain);
-  spec.in_layouts[0] = wanted(spec.in[0]);
-  spec.out_layouts[0] = wanted(spec.out[0]);
+void conv2d_layouts(KernelSpec& spec) {  // of conv2d_backward_data too
+  images_channels_last(spec);
+  spec.in_layouts[1] = Layout::plain;
 }
 
 void conv2d_backward_weights_layouts(KernelSpec& spec) {
-  for (std::size_t i = 0; i < 2; ++i) {
-    spec.in_layouts[i] = spec.in[i].shape[1] == 1 ? Layout::plain : Layout::channels_last;
-  }
+  images_channels_last(spec);
+  spec.out_layouts[0] = Layout::plain;
 }
 
 }  // namespace lockstep

@@ -1,59 +1,63 @@
-#include <cstring>
-
 #include "ops/max_pool/max_pool.hpp"
 #include "ops/max_pool/window.hpp"
+#include "ops/vectors.hpp"
 
 namespace lockstep {
 namespace {
 
-/// Eight neighbouring lanes in vector registers (GCC's and Clang's vector types; plain arrays do not stay there), of which the first kWidth
-/// are read and written. By reference, as vectors are not passed alike by all instruction sets.
-template <int kWidth>
-struct Lanes {
-  typedef float Floats __attribute__((vector_size(32)));
-  typedef std::int32_t Integers __attribute__((vector_size(32)));
-  typedef std::uint8_t Bytes __attribute__((vector_size(8)));
+typedef std::int32_t Places __attribute__((vector_size(32)));
 
-  static void load(Floats& lanes, const float* from) { std::memcpy(&lanes, from, kWidth * sizeof(float)); }
-  static void load(Integers& lanes, const std::uint8_t* from) {
-    Bytes bytes{};
-    std::memcpy(&bytes, from, kWidth);
-    lanes = __builtin_convertvector(bytes, Integers);
-  }
-  static void store(float* to, const Floats& lanes) { std::memcpy(to, &lanes, kWidth * sizeof(float)); }
-  static void store(std::uint8_t* to, const Integers& lanes) {
-    const Bytes bytes = __builtin_convertvector(lanes, Bytes);
-    std::memcpy(to, &bytes, kWidth);
-  }
-};
+typedef std::int16_t Shorts __attribute__((vector_size(16)));
+typedef std::uint8_t Bytes __attribute__((vector_size(8)));
+
+/// Places in windows, bytes in memory. By way of shorts, as GCC converts bytes to and from ints one by one. The place of a float is an int.
+void load_places(Places& places, const std::uint8_t* from) {
+  Bytes bytes;
+  std::memcpy(&bytes, from, sizeof bytes);
+  places = __builtin_convertvector(__builtin_convertvector(bytes, Shorts), Places);
+}
+void store_places(std::uint8_t* to, const Places& places) {
+  const Bytes bytes = __builtin_convertvector(__builtin_convertvector(places, Shorts), Bytes);
+  std::memcpy(to, &bytes, sizeof bytes);
+}
+void load_places(std::int32_t& place, const std::uint8_t* from) { place = *from; }
+void store_places(std::uint8_t* to, const std::int32_t& place) { *to = static_cast<std::uint8_t>(place); }
+
+/// The type of the places of T's numbers.
+template <class T>
+using PlacesOf = std::conditional_t<std::is_same_v<T, float>, std::int32_t, Places>;
 
 class MaxPoolKernel final : public PoolKernel {
  public:
   explicit MaxPoolKernel(const KernelSpec& spec) : PoolKernel(windows_on(spec.in[0], spec.attrs, "max_pool"), spec.in_layouts[0]) {}
 
   void run(const CpuCall& call) override {
-    for_each_window(s_, planes_, [&](const WindowPlace& at) {
-      in_runs<8>(planes_.lanes, [&](auto width, std::int64_t lane) {
-        greatest<width>(at, call.input(0) + lane, call.output(0) + at.y + lane, call.output<std::uint8_t>(1) + at.y + lane);
+    for_each_sized_window([&](const WindowPlace& at, auto size) {
+      in_vectors(planes_.lanes, [&](auto run, std::int64_t first) {
+        using R = decltype(run);
+        R::for_each(first, [&](int, std::int64_t lane) {
+          greatest<typename R::Value, size>(at, call.input(0) + lane, call.output(0) + at.y + lane,
+                                            call.output<std::uint8_t>(1) + at.y + lane);
+        });
       });
     });
   }
 
  private:
-  template <int kWidth>
+  template <class T, int kSize>
   void greatest(const WindowPlace& at, const float* x, float* y, std::uint8_t* index) const {
-    using V = Lanes<kWidth>;
-    typename V::Floats best{}, v{};
-    V::load(best, x + at.x + (at.top * s_.w + at.left) * planes_.lanes);
-    typename V::Integers place = typename V::Integers{} + static_cast<std::int32_t>(at.top * s_.window + at.left);
-    inside(at, [&](std::int64_t from, int here) {
-      V::load(v, x + from);
-      const typename V::Integers take = ~(v <= best) & (best == best);  // greater, or the first NaN
+    using P = PlacesOf<T>;
+    T best, v;
+    load(best, x + at.x + (at.top * s_.w + at.left) * planes_.lanes);
+    P place = P{} + static_cast<std::int32_t>(at.top * s_.window + at.left);
+    inside<kSize>(at, [&](std::int64_t from, int here) {
+      load(v, x + from);
+      const auto take = ((v <= best) == 0) & (best == best);  // greater, or the first NaN
       best = take ? v : best;
-      place = take ? typename V::Integers{} + here : place;
+      place = take ? P{} + here : place;
     });
-    V::store(y, best);
-    V::store(index, place);
+    store(y, best);
+    store_places(index, place);
   }
 };
 
@@ -63,25 +67,24 @@ class MaxPoolBackwardKernel final : public PoolKernel {
       : PoolKernel(windows_under(spec.in[1], spec.attrs, "max_pool_backward"), spec.in_layouts[0]) {}
 
   void run(const CpuCall& call) override {
-    const bool apart = s_.stride >= s_.window;  // no element lies in two windows
-    std::int64_t zeroed = -1;
-    for_each_window(s_, planes_, [&](const WindowPlace& at) {
-      if (at.plane != zeroed) {
-        zeroed = at.plane;
-        zero_plane(call.output(0), zeroed);
-      }
-      in_runs<8>(planes_.lanes, [&](auto width, std::int64_t lane) {
-        using V = Lanes<width>;
-        typename V::Integers index;
-        typename V::Floats g{}, dx{};
-        V::load(index, call.input<std::uint8_t>(0) + at.y + lane);
-        V::load(g, call.input(1) + at.y + lane);
-        inside(at, [&](std::int64_t to, int here) {
-          const typename V::Floats part = index == here ? g : typename V::Floats{};
-          if (!apart) {
-            V::load(dx, call.output(0) + to + lane);
-          }
-          V::store(call.output(0) + to + lane, dx + part);
+    float* dx = call.output(0);
+    clear(dx);
+    for_each_sized_window([&](const WindowPlace& at, auto size) {
+      in_vectors(planes_.lanes, [&](auto run, std::int64_t first) {
+        using R = decltype(run);
+        R::for_each(first, [&](int, std::int64_t lane) {
+          using T = typename R::Value;
+          PlacesOf<T> index;
+          T g, old{};
+          load_places(index, call.input<std::uint8_t>(0) + at.y + lane);
+          load(g, call.input(1) + at.y + lane);
+          inside<size>(at, [&](std::int64_t to, int here) {
+            const T part = index == here ? g : T{};
+            if (!apart()) {
+              load(old, dx + to + lane);
+            }
+            store(dx + to + lane, old + part);
+          });
         });
       });
     });

@@ -55,7 +55,7 @@ const OpEntry& max_pool_entry() {
                              .gradient = max_pool_gradient,
                              .reference = max_pool_reference,
                              .cpu = max_pool_cpu,
-                             .layouts = follow_layouts});
+                             .layouts = images_channels_last});
   return op.entry;
 }
 
@@ -65,7 +65,7 @@ const OpEntry& max_pool_backward_entry() {
                              .gradient = max_pool_backward_gradient,
                              .reference = max_pool_backward_reference,
                              .cpu = max_pool_backward_cpu,
-                             .layouts = follow_layouts});
+                             .layouts = images_channels_last});
   return op.entry;
 }
 
@@ -75,7 +75,7 @@ const OpEntry& max_pool_pick_entry() {
                              .gradient = max_pool_pick_gradient,
                              .reference = max_pool_pick_reference,
                              .cpu = max_pool_pick_cpu,
-                             .layouts = follow_layouts});
+                             .layouts = images_channels_last});
   return op.entry;
 }
 

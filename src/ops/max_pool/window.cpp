@@ -45,17 +45,4 @@ Windows windows_under(const TensorType& g, const Attrs& attrs, std::string_view 
 
 Attrs backward_attrs(const Attrs& attrs, const Shape& x) { return Attrs(attrs).set("height", x[2]).set("width", x[3]); }
 
-void follow_layouts(KernelSpec& spec) {
-  Layout layout = Layout::plain;
-  for (std::size_t i = spec.in.size(); i-- > 0;) {
-    layout = spec.in[i].shape.rank() == 4 ? spec.in_layouts[i] : layout;
-  }
-  for (std::size_t i = 0; i < spec.in.size(); ++i) {
-    spec.in_layouts[i] = spec.in[i].shape.rank() == 4 ? layout : Layout::plain;
-  }
-  for (std::size_t i = 0; i < spec.out.size(); ++i) {
-    spec.out_layouts[i] = spec.out[i].shape.rank() == 4 ? layout : Layout::plain;
-  }
-}
-
 }  // namespace lockstep

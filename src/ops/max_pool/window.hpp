@@ -77,45 +77,55 @@ void for_each_window(const Windows& s, const Planes& planes, Visit visit) {
   }
 }
 
-/// Calls `visit(width, first lane)` for all lanes in runs of kMost and, for what is left, of 1; `width` is a constant of the compiler's.
-template <int kMost, class Visit>
-void in_runs(std::int64_t lanes, Visit visit) {
-  std::int64_t lane = 0;
-  for (; lane + kMost <= lanes; lane += kMost) {
-    visit(std::integral_constant<int, kMost>{}, lane);
-  }
-  for (; lane < lanes; ++lane) {
-    visit(std::integral_constant<int, 1>{}, lane);
-  }
-}
-
 /// What the kernels share. Own loops: the lanes of a channels_last tensor are a vector. oneDNN's pooling writes its index in its
 /// own format, which the reference could not check.
 class PoolKernel : public CpuKernel {
  protected:
   PoolKernel(const Windows& windows, Layout layout) : s_(windows), planes_(planes_of(s_.n, s_.c, layout)) {}
 
-  /// Calls `visit(offset in x's memory, place in the window)` for the part of a window inside x.
+  /// Calls `visit(WindowPlace, size)` for every window; `size` is a constant of the compiler's: the window's length where it is 2 or 3 and
+  /// lies wholly inside x, else 0.
   template <class Visit>
+  void for_each_sized_window(Visit visit) const {
+    for_each_window(s_, planes_, [&](const WindowPlace& at) {
+      const bool whole = at.bottom - at.top == s_.window && at.right - at.left == s_.window;
+      if (whole && s_.window == 2) {
+        visit(at, std::integral_constant<int, 2>{});
+      } else if (whole && s_.window == 3) {
+        visit(at, std::integral_constant<int, 3>{});
+      } else {
+        visit(at, std::integral_constant<int, 0>{});
+      }
+    });
+  }
+
+  /// Calls `visit(offset in x's memory, place in the window)` for the part of a window inside x; `kSize` is the constant of above.
+  template <int kSize, class Visit>
   void inside(const WindowPlace& at, Visit visit) const {
-    for (std::int64_t p = at.top; p < at.bottom; ++p) {
-      for (std::int64_t q = at.left; q < at.right; ++q) {
-        visit(at.x + (p * s_.w + q) * planes_.lanes, static_cast<int>(p * s_.window + q));
+    const std::int64_t top = kSize > 0 ? 0 : at.top, bottom = kSize > 0 ? kSize : at.bottom;
+    const std::int64_t left = kSize > 0 ? 0 : at.left, right = kSize > 0 ? kSize : at.right;
+#pragma GCC unroll 3
+    for (std::int64_t p = top; p < bottom; ++p) {
+#pragma GCC unroll 3
+      for (std::int64_t q = left; q < right; ++q) {
+        visit(at.x + (p * s_.w + q) * planes_.lanes, static_cast<int>(p * (kSize > 0 ? kSize : s_.window) + q));
       }
     }
   }
 
-  /// Zeros one plane of a tensor like x.
-  void zero_plane(float* x, std::int64_t plane) const {
-    const std::int64_t size = s_.h * s_.w * planes_.lanes;
-    std::fill_n(x + plane * size, size, 0.0f);
+  /// Whether no element of x lies in two windows, so that gradients need not be added up.
+  [[nodiscard]] bool apart() const { return s_.stride >= s_.window; }
+
+  /// Zeros what is like x, unless windows that lie apart will write all of it.
+  void clear(float* x) const {
+    const bool covered = s_.stride == s_.window && s_.oh * s_.window >= s_.h + s_.padding && s_.ow * s_.window >= s_.w + s_.padding;
+    if (!covered) {
+      std::fill_n(x, s_.x().elements(), 0.0f);
+    }
   }
 
   Windows s_;
   Planes planes_;
 };
-
-/// The rule of ops that work in any layout: all operands of rank 4 take the layout of the first.
-void follow_layouts(KernelSpec& spec);
 
 }  // namespace lockstep
