@@ -47,8 +47,8 @@ struct StepMeasure {
 /// Every worker must call it.
 [[nodiscard]] StepMeasure measure_step(Communicator& communicator, const StepJob& job);
 
-/// Sums of equal arrays of floats over all workers, each worker's a lane. The ordered sum begins when each has its array in the buffers
-/// that kernels write to, and ends when everyone sees the result where parameters lie; in shared memory all see the same copy.
+/// Sums of equal arrays of floats over all workers, each worker's a lane. The ordered sum copies each array to the buffers that kernels
+/// write to, and ends when everyone sees the result where parameters lie; in shared memory all see the same copy.
 struct ExchangeMeasure {
   std::string kind;                ///< how the ordered sum travels
   std::vector<double> ordered_ms;  ///< of the slowest worker, a sum each

@@ -42,13 +42,11 @@ class SumBench {
 
   /// Into the flow's parameters.
   std::span<float> ordered() {
-    flow_->begin_step(lanes_, step_, false);
+    flow_->begin_step(lanes_, step_++, false);
     const int me = communicator_.rank();
-    if (step_++ == 0) {  // the ring holds all buckets, so that they stay
-      for (int b = 0; b < flow_->buckets(); ++b) {
-        const Pieces::Range span = flow_->pieces().span(b);
-        std::copy_n(mine_.data() + span.offset, span.count, flow_->buffer(0, flow_->fold(0).target(me), b) + span.offset);
-      }
+    for (int b = 0; b < flow_->buckets(); ++b) {
+      const Pieces::Range span = flow_->pieces().span(b);
+      std::copy_n(mine_.data() + span.offset, span.count, flow_->buffer(0, flow_->fold(0).target(me), b) + span.offset);
     }
     std::ranges::fill(flow_->lane_sums(me), 0.0);
     flow_->post_sums(0);
@@ -118,7 +116,7 @@ class SumBench {
       }
       job.buckets.back().push_back({at, static_cast<std::int32_t>(std::min(kAtom, floats - at)), 0});
     }
-    job.ring = static_cast<int>(job.buckets.size());
+    job.ring = static_cast<int>(job.buckets.size());  // a step can be written at once
     return job;
   }
 

@@ -2,8 +2,8 @@
 //
 // RATE (1gbit, 100mbit, none) holds for each interface and direction, DELAY (50us, 1ms) one way. Interface number i leads to the host whose
 // hardware address ends in i. Frames pass packet sockets with virtio headers, so a TCP segment of up to 64 KiB passes in one piece with its
-// checksum still to be made, as it does on a bridge; its time on the wire is that of the packets it would be cut into. A frame begins to
-// leave when sender's and receiver's links are both free. What would wait for more than 50 ms is dropped, as a switch's queue does.
+// checksum still to be made, as it does on a bridge; its time on the wire is that of the packets it would be cut into. A frame goes on
+// to the receiver while it still arrives from the sender, or waits in the receiver's queue; what does not fit into 4 MiB there is dropped.
 
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
@@ -30,7 +30,7 @@
 namespace {
 
 using Nanoseconds = std::int64_t;
-constexpr Nanoseconds kLongestQueue = 50'000'000;
+constexpr std::size_t kBuffer = 4 << 20;  // bytes that a port of a switch holds
 constexpr std::size_t kLargest = 70'000;
 
 /// virtio_net_hdr, whose own header file is no C++.
@@ -53,6 +53,7 @@ struct Port {
   Nanoseconds up_free = 0;    // when the link from the host is free
   Nanoseconds down_free = 0;  // when the link to the host is free
   std::deque<Frame> queue;    // to the host, the next one first
+  std::size_t queued = 0;     // bytes
 };
 
 [[noreturn]] void die(const char* what) {
@@ -133,6 +134,7 @@ class Switch {
           next = next < 0 ? kSoon : std::min(next, kSoon);
           break;
         }
+        port.queued -= frame.bytes.size() - kHeader;
         port.queue.pop_front();
       }
     }
@@ -162,12 +164,14 @@ class Switch {
     const std::size_t length = size - kHeader;
     const std::size_t packets = header.segment == 0 ? 1 : (length - kPacketHeaders + header.segment - 1) / header.segment;
     const auto on_wire = static_cast<Nanoseconds>(ns_per_byte_ * static_cast<double>(length + (packets - 1) * kPacketHeaders));
-    const Nanoseconds arrival = now();
-    const Nanoseconds begin = std::max({arrival, from.up_free, to.down_free});
-    if (begin - arrival > kLongestQueue) {
+    if (to.queued + length > kBuffer) {
       return;
     }
-    from.up_free = to.down_free = begin + on_wire;
+    const Nanoseconds up = std::max(now(), from.up_free);
+    const Nanoseconds begin = std::max(up, to.down_free);
+    to.queued += length;
+    from.up_free = up + on_wire;
+    to.down_free = begin + on_wire;
     to.queue.push_back({begin + on_wire + delay_, {buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(size)}});
   }
 
