@@ -92,11 +92,12 @@ Value layer_norm(Value x, Value gain, Value bias, double eps = 1e-5);
 /// Over the last axis.
 Value softmax(Value x);
 Value log_softmax(Value x);
-/// logits [n, classes], labels i32 [n] → −log softmax(logits)[label], one number a sample [n].
+/// logits [n, ..., classes], labels i32 [n, ...] → −log softmax(logits)[label], one number a label [n, ...].
 Value softmax_cross_entropy(Value logits, Value labels);
 /// y and target [n, ...] → mean over all but the first axis of (y − target)², [n].
 Value mean_squared_error(Value y, Value target);
-/// logits [n, classes], labels i32 [n] → 1 where the greatest logit (the first of equals) is the label's, else 0 [n]; no gradient flows.
+/// logits [n, ..., classes], labels i32 [n, ...] → 1 where the greatest logit (the first of equals) is the label's, else 0 [n, ...]; no
+/// gradient flows.
 Value correct(Value logits, Value labels);
 
 // ---- random: keyed by (seed, name, step, place in the batch); nothing to save ----
