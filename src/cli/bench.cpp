@@ -39,7 +39,7 @@ int run_bench(const Arguments& arguments) {
                   "  stream  an epoch that streams a dataset through a small cache, against one with all of it in memory",
                   "lockstep bench step --workload mlp --threads 1 --lanes 1 --json");
   options.add().add_options()("what", po::value<std::string>()->required(), "step or stream")(
-      "workload", po::value<std::string>()->default_value("mlp"), "mlp-tiny, mlp, mlp-wide, cnn or resnet20")(
+      "workload", po::value<std::string>()->default_value("mlp"), "mlp-tiny, mlp, mlp-wide, cnn, resnet20 or gpt")(
       "threads", po::value<std::int64_t>()->default_value(1), "of each worker")("lanes", po::value<std::int64_t>()->default_value(0),
                                                                                 "0: workers × threads for step, as in training for stream")(
       "batch", po::value<std::int64_t>()->default_value(0), "samples a worker; 0: the workload's own")(

@@ -9,6 +9,7 @@
 #include "plan/compile.hpp"
 #include "train/job.hpp"
 #include "train/parameters.hpp"
+#include "train/safetensors.hpp"
 
 namespace lockstep::cli {
 namespace {
@@ -103,7 +104,8 @@ int bench_step(const po::variables_map& values, Communicator& communicator) {
                                       {"samples_per_second", 1000 * static_cast<double>(settings.batch) / ms},
                                       {"kernel_ms", bare},
                                       {"step_over_kernels", ms / bare},
-                                      {"peak_memory_mb", static_cast<double>(usage.ru_maxrss) / 1024}};
+                                      {"peak_memory_mb", static_cast<double>(usage.ru_maxrss) / 1024},
+                                      {"parameter_hash", parameter_hash(to_tensors(engine.layout(), engine.parameters()))}};
   const bool json = values["json"].as<bool>();
   print_result(result, json);
   if (json) {
