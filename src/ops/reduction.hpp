@@ -95,7 +95,7 @@ float fold_row(const float* x, std::size_t n) {
   return Fold::combine(all, __builtin_shufflevector(all, all, 1, 0, 3, 2, 5, 4, 7, 6))[0];
 }
 
-/// What the terms of `sum_of` are made of: number i of a row, or eight from i on.
+/// What the terms of `sums_of` are made of: number i of a row, or eight from i on.
 struct EightAt {
   std::int64_t i;
   Eight operator()(const float* row) const { return load_eight(row + i); }
@@ -105,27 +105,33 @@ struct OneAt {
   float operator()(const float* row) const { return row[i]; }
 };
 
-/// Σ term(at) for 0 ≤ i < n, where `at(row)` is row[i], for one i or eight; such as sum_of(n, [=](auto at) { return at(a) * at(b); }).
-/// In an order that depends on n alone: 32 sums side by side in float, added as a tree, in double from 8 on.
-template <class Term>
-double sum_of(std::int64_t n, Term term) {
-  Eight part[4] = {};
+/// K sums at once: Σ term(at)[k] for 0 ≤ i < n, where `at(row)` is row[i], for one i or eight; such as
+/// sums_of<1>(n, [=](auto at) { return std::array{at(a) * at(b)}; }). In an order that depends on n alone: 16 sums side by side in float,
+/// added as a tree, in double from 8 on.
+template <std::size_t K, class Term>
+std::array<double, K> sums_of(std::int64_t n, Term term) {
+  Eight low[K] = {}, high[K] = {};
   std::int64_t i = 0;
-  for (; i + 32 <= n; i += 32) {
-    part[0] += term(EightAt{i});
-    part[1] += term(EightAt{i + 8});
-    part[2] += term(EightAt{i + 16});
-    part[3] += term(EightAt{i + 24});
+  for (; i + 16 <= n; i += 16) {
+    const auto first = term(EightAt{i}), second = term(EightAt{i + 8});
+    for (std::size_t k = 0; k < K; ++k) {
+      low[k] += first[k];
+      high[k] += second[k];
+    }
   }
-  for (; i + 8 <= n; i += 8) {
-    part[0] += term(EightAt{i});
+  for (int l = 0; i < n; ++i, ++l) {
+    const auto one = term(OneAt{i});
+    for (std::size_t k = 0; k < K; ++k) {
+      low[k][l % 8] += one[k];
+    }
   }
-  for (int l = 0; i + l < n; ++l) {
-    part[1][l] += term(OneAt{i + l});
+  std::array<double, K> sums;
+  for (std::size_t k = 0; k < K; ++k) {
+    const Eight all = low[k] + high[k];
+    const auto pair = [&](int l) { return static_cast<double>(all[l]) + static_cast<double>(all[l + 4]); };
+    sums[k] = (pair(0) + pair(2)) + (pair(1) + pair(3));
   }
-  const Eight all = (part[0] + part[1]) + (part[2] + part[3]);
-  const auto pair = [&](int l) { return static_cast<double>(all[l]) + static_cast<double>(all[l + 4]); };
-  return (pair(0) + pair(2)) + (pair(1) + pair(3));
+  return sums;
 }
 
 /// Combines rows [rows, length] into out [length], four rows at a time and each 1,024 rows apart, so that a sum of very many loses little,

@@ -27,31 +27,36 @@ struct RowSum {
   float greatest, total;
 };
 
-/// One query's scores [n] become exp(scale·(score − greatest)), and 0 from `visible` on, which is at most kTileRows before the end.
+/// How many of a query's n scores are worked on: those it sees, to the end of a vector.
+int touched(int n, int visible) { return std::min(n, (visible + 15) / 16 * 16); }
+
+/// One query's scores [n] become exp(scale·(score − greatest)), and 0 from `visible` on.
 LOCKSTEP_WIDE RowSum exponentials(float* scores, int n, int visible, float scale) {
-  for (int j = std::max(0, n - static_cast<int>(kTileRows)); j < n; ++j) {
-    scores[j] = j < visible ? scores[j] : -std::numeric_limits<float>::infinity();
-  }
-  const auto count = static_cast<std::size_t>(n);
-  const float greatest = fold_row<MaxFold>(scores, count);
-  for (int j = 0; j < n; ++j) {
+  const int end = touched(n, visible);
+  std::fill(scores + visible, scores + end, -std::numeric_limits<float>::infinity());
+  const float greatest = fold_row<MaxFold>(scores, static_cast<std::size_t>(end));
+  for (int j = 0; j < end; ++j) {
     scores[j] = fast::exp_normal((scores[j] - greatest) * scale);
   }
-  return {greatest, fold_row<SumFold>(scores, count)};
+  std::fill(scores + end, scores + n, 0.0F);
+  return {greatest, fold_row<SumFold>(scores, static_cast<std::size_t>(end))};
 }
 
 /// One query's scores become its weights p = exp(scale·score − log_sum), 0 from `visible` on, and its products g·v become
 /// t = scale·p·(g·v − r).
 LOCKSTEP_WIDE void weigh(float* __restrict scores, float* __restrict products, int n, int visible, float scale, float log_sum, float r) {
-  for (int j = 0; j < n; ++j) {
+  const int end = touched(n, visible);
+  for (int j = 0; j < end; ++j) {
     const float p = j < visible ? fast::exp_normal(scores[j] * scale - log_sum) : 0.0F;
     scores[j] = p;
     products[j] = p * (products[j] - r) * scale;
   }
+  std::fill(scores + end, scores + n, 0.0F);
+  std::fill(products + end, products + n, 0.0F);
 }
 
 float dot(const float* a, const float* b, std::int64_t n) {
-  return static_cast<float>(sum_of(n, [=](auto at) { return at(a) * at(b); }));
+  return static_cast<float>(sums_of<1>(n, [=](auto at) { return std::array{at(a) * at(b)}; })[0]);
 }
 
 class AttentionBase : public CpuKernel {

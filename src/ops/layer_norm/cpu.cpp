@@ -11,21 +11,22 @@ struct Statistics {
   float mean, variance;
 };
 
-Statistics normalise(float* __restrict y, const float* x, const float* gain, const float* bias, std::int64_t n, double eps) {
-  const auto count = static_cast<double>(n);
-  const auto mean = static_cast<float>(sum_of(n, [=](auto at) { return at(x); }) / count);
-  const double variance = sum_of(n, [=](auto at) { return (at(x) - mean) * (at(x) - mean); }) / count;
-  const auto inverse = static_cast<float>(1 / std::sqrt(variance + eps));
+Statistics normalise(float* __restrict y, const float* x, const float* gain, const float* bias, std::int64_t n, float eps) {
+  const double share = 1 / static_cast<double>(n);
+  const auto mean = static_cast<float>(sums_of<1>(n, [=](auto at) { return std::array{at(x)}; })[0] * share);
+  const auto squares = sums_of<1>(n, [=](auto at) { return std::array{(at(x) - mean) * (at(x) - mean)}; });
+  const auto variance = static_cast<float>(squares[0] * share);
+  const float inverse = 1 / std::sqrt(variance + eps);
   for (std::int64_t i = 0; i < n; ++i) {
     y[i] = (x[i] - mean) * inverse * gain[i] + bias[i];
   }
-  return {mean, static_cast<float>(variance)};
+  return {mean, variance};
 }
 
 class LayerNormKernel final : public CpuKernel {
  public:
   explicit LayerNormKernel(const KernelSpec& spec)
-      : width_(spec.in[1].elements()), rows_(spec.in[0].elements() / width_), eps_(spec.attrs.real("eps")) {}
+      : width_(spec.in[1].elements()), rows_(spec.in[0].elements() / width_), eps_(static_cast<float>(spec.attrs.real("eps"))) {}
 
   void run(const CpuCall& call) override {
     for (std::int64_t r = 0; r < rows_; ++r) {
@@ -37,27 +38,26 @@ class LayerNormKernel final : public CpuKernel {
 
  private:
   std::int64_t width_, rows_;
-  double eps_;
+  float eps_;
 };
 
-/// One row of what the gradient needs.
+/// One row of what the gradient needs; inverse = 1 / sqrt(variance + eps).
 struct BackwardRow {
   const float *x, *g, *gain;
-  float mean;
-  double inverse;  ///< 1 / sqrt(variance + eps)
+  float mean, inverse;
 };
 
 /// Writes dx and adds to dgain and dbias.
 void backward_row(const BackwardRow& row, std::int64_t n, float* __restrict dx, float* __restrict dgain, float* __restrict dbias) {
   const float *const x = row.x, *const g = row.g, *const gain = row.gain;
-  const float mean = row.mean;
-  const double inverse = row.inverse;
-  const auto count = static_cast<double>(n);
-  const double sum = sum_of(n, [=](auto at) { return at(g) * at(gain); });
-  const double product = sum_of(n, [=](auto at) { return at(g) * at(gain) * (at(x) - mean); });
+  const float mean = row.mean, scale = row.inverse;
+  const auto sums = sums_of<2>(n, [=](auto at) {
+    const auto u = at(g) * at(gain);
+    return std::array{u, u * (at(x) - mean)};
+  });
   // dx = scale·(u − share − slope·(x − mean))
-  const auto scale = static_cast<float>(inverse), share = static_cast<float>(sum / count);
-  const auto slope = static_cast<float>(product * inverse * inverse / count);
+  const auto count = static_cast<double>(n);
+  const auto share = static_cast<float>(sums[0] / count), slope = static_cast<float>(sums[1] / count) * scale * scale;
   for (std::int64_t i = 0; i < n; ++i) {
     const float centred = x[i] - mean;
     dx[i] = scale * (g[i] * gain[i] - share - slope * centred);
@@ -69,7 +69,7 @@ void backward_row(const BackwardRow& row, std::int64_t n, float* __restrict dx, 
 class LayerNormBackwardKernel final : public CpuKernel {
  public:
   explicit LayerNormBackwardKernel(const KernelSpec& spec)
-      : width_(spec.in[1].elements()), rows_(spec.in[0].elements() / width_), eps_(spec.attrs.real("eps")) {}
+      : width_(spec.in[1].elements()), rows_(spec.in[0].elements() / width_), eps_(static_cast<float>(spec.attrs.real("eps"))) {}
 
   [[nodiscard]] std::size_t scratch_bytes() const override { return static_cast<std::size_t>(width_) * 2 * sizeof(float); }
 
@@ -81,7 +81,7 @@ class LayerNormBackwardKernel final : public CpuKernel {
     for (std::int64_t begin = 0; begin < rows_; begin += 64) {
       std::fill_n(gain_part, 2 * width_, 0.0f);
       for (std::int64_t r = begin; r < std::min(begin + 64, rows_); ++r) {
-        const double inverse = 1 / std::sqrt(static_cast<double>(call.input(3)[r]) + eps_);
+        const float inverse = 1 / std::sqrt(call.input(3)[r] + eps_);
         backward_row({call.input(0) + r * width_, call.input(4) + r * width_, call.input(1), call.input(2)[r], inverse}, width_,
                      call.output(0) + r * width_, gain_part, bias_part);
       }
@@ -94,7 +94,7 @@ class LayerNormBackwardKernel final : public CpuKernel {
 
  private:
   std::int64_t width_, rows_;
-  double eps_;
+  float eps_;
 };
 
 }  // namespace
