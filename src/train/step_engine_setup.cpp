@@ -61,7 +61,8 @@ StepEngine::StepEngine(Communicator& communicator, const Model& model, const Job
   }
   const auto buckets = static_cast<int>(layout_.buckets.size());
   GradientFlow::Job shape{job.lanes, job.threads_per_worker, job.reduce, atoms_of(layout_), layout_.size, std::max(kRing, full.ring)};
-  lanes_at_once_ = static_cast<int>(std::clamp<std::size_t>(job.results_at_once / std::max<std::size_t>(1, full.arena_bytes), 1, most_lanes));
+  lanes_at_once_ =
+      static_cast<int>(std::clamp<std::size_t>(job.results_at_once / std::max<std::size_t>(1, full.arena_bytes), 1, most_lanes));
   shape.ring = lanes_at_once_ < static_cast<int>(most_lanes) ? buckets : shape.ring;
   flow_ = GradientFlow::create(communicator_, std::move(shape), job.share);
   prepare("train", std::array{lane_size});
