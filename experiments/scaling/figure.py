@@ -9,6 +9,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402
 
 plt.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "lockstep", "font.size": 9})
+RATES = {"1gbit": 0.125, "100mbit": 0.0125}  # GB/s
 
 
 def scaling(rows):
@@ -30,16 +31,17 @@ def scaling(rows):
         above.legend(fontsize=7)
         bottom = [0.0] * len(own)
         at = range(len(own))
-        for name, label in [("compute_ms", "compute"), ("exposed_ms", "exposed communication, update"), ("data_wait_ms", "data wait")]:
+        for name, label in [("compute_ms", "compute"), ("exposed_ms", "exposed communication"), ("data_wait_ms", "data wait")]:
             height = [row[name] for row in own]
             below.bar(at, height, bottom=bottom, label=label)
             bottom = [b + h for b, h in zip(bottom, height)]
         for x, top, row in zip(at, bottom, own):
             below.annotate(f"{row['efficiency']:.2f}", (x, top), ha="center", va="bottom", fontsize=7)
+        below.margins(y=0.25)
         below.set_xticks(at, workers)
         below.set_xlabel("workers (above the bars: efficiency)")
         below.set_ylabel("ms a step")
-        below.legend(fontsize=7, loc="lower right")
+        below.legend(fontsize=7, loc="upper left")
     return figure
 
 
@@ -54,8 +56,15 @@ def exchange(rows):
             for name, label, color in [("ordered", "ordered sum", "C0"), ("mpi", "MPI_Allreduce", "C1")]:
                 plot.plot(size, [row[f"{name}_bus_gb_s"] for row in own], style, marker="o", markersize=3, color=color,
                           label=f"{label}, {number} workers")
-        plot.set_xscale("log", base=4)
-        plot.set_yscale("log")
+        plot.set_xscale("log")
+        plot.set_xticks(size, [f"{kib:g}" if kib < 1024 else f"{kib / 1024:g} Mi" for kib in size])
+        plot.minorticks_off()
+        rate = next((gb for name, gb in RATES.items() if link.startswith(name)), None)
+        if rate:
+            plot.axhline(rate, color="black", linewidth=0.8, linestyle=":", label="the link's rate")
+            plot.set_ylim(0, 1.15 * rate)
+        else:
+            plot.set_yscale("log")
         plot.set_title(link)
         plot.set_xlabel("KiB")
         plot.set_ylabel("bus bandwidth, GB/s")
