@@ -135,18 +135,13 @@ std::unique_ptr<CpuKernel> matmul_cpu(const KernelSpec& spec) {
     s.batch = 1;
   }
   const std::string activation = spec.attrs.text_or(kActivation, "");
-<<<<<<< HEAD
-  if (few_rows(s) && !spec.attrs.has(kLeadingA) && (activation.empty() || activation == "relu")) {
-    return std::make_unique<ProductKernel>(s, activation == "relu");
-=======
-  if (activation.empty() || activation == "relu") {
+  if (!spec.attrs.has(kLeadingA) && (activation.empty() || activation == "relu")) {
     if (few_rows(s)) {
       return std::make_unique<ProductKernel>(s, activation == "relu");
     }
     if (better_transposed(s)) {
       return std::make_unique<TransposedKernel>(s, activation == "relu");
     }
->>>>>>> fcb5b75 (Read the weights of 16, 32 or 48 rows where they lie: x·Wᵀ as (W·xᵀ)ᵀ)
   }
   return by_primitive(s, spec);
 }
