@@ -14,6 +14,7 @@
 #include "comm/communicator.hpp"
 #include "comm/count_allocations.hpp"
 #include "comm/exchange.hpp"
+#include "comm/gradient_flow.hpp"
 #include "comm/lane_tree.hpp"
 #include "comm/tree_sum.hpp"
 
@@ -350,6 +351,97 @@ TEST_F(Workers, ExchangeSendsWhatItSaysAndAllocatesNothing) {
   EXPECT_EQ(test::allocations().own - allocated, 0);
   // S·(P−1)/P·(1 + m/P) with m = P
   EXPECT_EQ(exchange.bytes_sent() - sent, layout.size * 4 * (size - 1) / size * 2);
+}
+
+/// One thread's side of a step: its lanes' gradients, keyed by (step, lane), and the pieces that it owns; the sums become the parameters.
+void flow_step(GradientFlow& flow, int thread, std::int64_t step, std::int64_t elements, std::span<const int> samples) {
+  const FoldPlan& fold = flow.fold(thread);
+  const std::int64_t end = flow.first() + flow.buckets();
+  const auto help = [&] {
+    flow.progress(thread);
+    if (const auto q = flow.claim(thread, end)) {
+      const auto keep = [&](const Atom& atom, const float* sum) { std::copy_n(sum, atom.count, flow.parameters().begin() + atom.offset); };
+      flow.sum_piece(thread, *q, keep);
+      flow.updated(thread, *q);
+    }
+  };
+  for (int lane = flow.run(thread).begin; lane < flow.run(thread).end; ++lane) {
+    flow.lane_sums(lane)[0] = samples[lane] > 0 ? lane + 1 : 0;
+    flow.lane_sums(lane)[1] = 0;
+  }
+  flow.post_sums(thread);
+  for (int b = 0; b < flow.buckets(); ++b) {
+    while (!flow.may_write(flow.first() + b))
+      help();
+    const Pieces::Range span = flow.pieces().span(b);
+    std::vector<float*> registers;
+    for (int r = 0; r < fold.buffers(); ++r)
+      registers.push_back(flow.buffer(thread, r, b) + span.offset);
+    for (int lane = flow.run(thread).begin; lane < flow.run(thread).end; ++lane) {
+      if (samples[lane] == 0)
+        continue;
+      const auto gradient = Stepper::gradient(elements, step, lane);
+      std::copy_n(gradient.begin() + span.offset, span.count, registers[fold.target(lane)]);
+      run_sums<float>(fold.ops(lane), registers.data(), span.count);
+    }
+    flow.post(thread, flow.first() + b + 1);
+    help();
+  }
+  const auto all_settled = [&] {
+    for (std::int64_t q = flow.first(); q < end; ++q) {
+      if (!flow.settled(q))
+        return false;
+    }
+    return flow.sums_ready();
+  };
+  while (!all_settled())
+    help();
+}
+
+TEST_F(Workers, GradientsFlowThroughARingToTheBitsOfTheTree) {
+  const Flat layout({5000, 3, 700, 2500, 64});
+  constexpr int kThreads = 2;
+  for (const bool share : {true, false}) {
+    for (const int lanes : {6, 13}) {
+      const auto flow = GradientFlow::create(comm,
+                                             {lanes,
+                                              std::vector<int>(size, kThreads),
+                                              ReduceMode::exact,
+                                              {layout.of({0}), layout.of({1, 2}), layout.of({3, 4})},
+                                              layout.size,
+                                              1},
+                                             share);
+      EXPECT_STREQ(flow->kind(), size == 1 ? "alone" : share ? "shared memory" : "messages");
+      for (std::int64_t step = 0; step < 4; ++step) {
+        std::vector<int> samples(lanes, 4);
+        if (step % 2 == 1)
+          samples[1] = samples[lanes - 1] = 0;
+        flow->begin_step(samples, step, rank == 0 && step == 3);
+        {
+          std::vector<std::jthread> team;
+          for (int t = 0; t < kThreads; ++t)
+            team.emplace_back([&, t] { flow_step(*flow, t, step, layout.size, samples); });
+        }
+        int wrong = 0;
+        for (const Atom& atom : layout.atoms) {
+          std::vector<std::vector<float>> gradients;
+          for (int lane = 0; lane < lanes; ++lane)
+            gradients.push_back(Stepper::gradient(layout.size, step, lane));
+          for (std::int64_t i = atom.offset; i < atom.offset + atom.count; ++i) {
+            std::vector<float> column;
+            for (const auto& lane : gradients)
+              column.push_back(lane[i]);
+            wrong += flow->parameters()[i] != test::tree_sum(column, samples) ? 1 : 0;
+          }
+        }
+        EXPECT_EQ(wrong, 0) << flow->kind() << ", " << lanes << " lanes, step " << step;
+        for (int lane = 0; lane < lanes; ++lane)
+          EXPECT_EQ(flow->all_sums()[2 * lane], samples[lane] > 0 ? lane + 1 : 0);
+        EXPECT_EQ(flow->asked_to_stop(), step == 3);
+        comm.barrier({.what = "looking at the parameters"});
+      }
+    }
+  }
 }
 
 TEST_F(Workers, PiecesCoverEveryBucketOnceAndEvenly) {
