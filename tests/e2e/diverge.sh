@@ -2,7 +2,7 @@
 # A loss that is not a number ends the job with exit code 6 and the name of an op, on one worker and on two, and the last good checkpoint stays.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
-common=("$lockstep" train --data "$E2E_DATA" --model mlp --hidden "64,32" --batch 48 --lanes 8 --threads 1 --quiet --checkpoint-every 4 --lr 10 --epochs 3)
+common=("$lockstep" train --data "$E2E_DATA" --model mlp --hidden "64,32" --batch 48 --lanes 8 --threads 1 --quiet --checkpoint-every 1 --activation elu --lr 1e6 --epochs 3)
 expect_code 6 'no longer a finite number' one.log "${common[@]}" --run "$work/one"
 mapfile -t mpi < <(mpi_line 2)
 expect_code 6 'no longer a finite number' two.log "${mpi[@]}" "${common[@]}" --run "$work/two"
