@@ -8,9 +8,9 @@
 namespace lockstep {
 namespace {
 
-constexpr double kLeastFlopsPerByte = 16;
+constexpr double kLeastFlopsPerByte = 32;
 constexpr std::int64_t kMostLanes = 64;
-constexpr double kFlopsForAByte = 8.4;
+constexpr double kFlopsForAByte = 7;
 
 double flops_of(const Graph& graph) {
   double flops = 0;

@@ -16,12 +16,12 @@ struct LaneCost {
 
 [[nodiscard]] LaneCost lane_cost(const Model& model);
 
-/// The largest power of two up to min(batch, 64) at which a lane's step does at least 16 flops for each byte of LaneCost, and no lane is
+/// The largest power of two up to min(batch, 64) at which a lane's step does at least 32 flops for each byte of LaneCost, and no lane is
 /// smaller than the model allows. Depends on the batch and the graph alone.
 [[nodiscard]] int default_lanes(const Model& model, std::int64_t batch);
 
 /// Estimated time of a step in this many lanes over its time in one lane, on one thread. A lane's time is modelled as its flops plus
-/// 8.4 flops for each of its bytes, which fits what was measured for 784-1024-1024-10 in 8 lanes of 16 (1.65).
+/// 7 flops for each of its bytes, which fits what was measured for 784-1024-1024-10 in 4 and 8 lanes of 128 samples (1.20, 1.49).
 [[nodiscard]] double estimated_price(const LaneCost& cost, std::int64_t batch, int lanes);
 
 }  // namespace lockstep

@@ -13,7 +13,9 @@ printf 'model %s, %s lanes, 1501 samples, 2 epochs; m: by messages\n%-3s %-3s %-
 first=''
 base=("${options[@]}")
 for threads in 1 2; do
-  for workers in 1 2 3 4 5 7 8 2m 3m 5m; do
+  counts=(1 2 3 4 5 7 8 2m 3m 5m)
+  ((threads == 1)) || counts=(1 2 3 7 2m 3m)
+  for workers in "${counts[@]}"; do
     ((${workers%m} <= lanes)) || continue
     run=p$workers-t$threads
     begin=$SECONDS

@@ -393,8 +393,8 @@ TEST(LanePrice, DefaultLanesAreAPowerOfTwoOfEnoughWork) {
   options.sample = {784};
   options.hidden = {1024, 1024};
   const Model dense = build_model(options);
-  EXPECT_EQ(default_lanes(dense, 128), 4) << "32 samples a lane";
-  EXPECT_EQ(default_lanes(dense, 1024), 32);
+  EXPECT_EQ(default_lanes(dense, 128), 2) << "64 samples a lane";
+  EXPECT_EQ(default_lanes(dense, 1024), 16);
   EXPECT_EQ(default_lanes(dense, 1), 1);
   options.name = "cnn";
   options.sample = {1, 28, 28};
