@@ -50,4 +50,60 @@ void in_vectors(std::int64_t n, Visit visit) {
   }
 }
 
+/// Eight rows of eight become eight columns.
+inline void transpose(Floats (&v)[8]) {
+  typedef std::int32_t Places __attribute__((vector_size(32)));
+  Floats pairs[8];
+  for (int i = 0; i < 8; i += 2) {
+    pairs[i] = __builtin_shuffle(v[i], v[i + 1], Places{0, 8, 1, 9, 4, 12, 5, 13});
+    pairs[i + 1] = __builtin_shuffle(v[i], v[i + 1], Places{2, 10, 3, 11, 6, 14, 7, 15});
+  }
+  Floats fours[8];
+  for (int i = 0; i < 8; i += 4) {
+    for (int k = 0; k < 2; ++k) {
+      fours[i + 2 * k] = __builtin_shuffle(pairs[i + k], pairs[i + k + 2], Places{0, 1, 8, 9, 4, 5, 12, 13});
+      fours[i + 2 * k + 1] = __builtin_shuffle(pairs[i + k], pairs[i + k + 2], Places{2, 3, 10, 11, 6, 7, 14, 15});
+    }
+  }
+  for (int i = 0; i < 4; ++i) {
+    v[i] = __builtin_shuffle(fours[i], fours[i + 4], Places{0, 1, 2, 3, 8, 9, 10, 11});
+    v[i + 4] = __builtin_shuffle(fours[i], fours[i + 4], Places{4, 5, 6, 7, 12, 13, 14, 15});
+  }
+}
+
+/// to [columns, rows] = from [rows, columns] transposed; `finish(value, row)` changes Floats or a float on its way, whose first number
+/// comes from row `row` of `from`, the others from the rows after it.
+template <class Finish>
+void transpose(const float* from, std::int64_t rows, std::int64_t columns, float* to, Finish finish) {
+  std::int64_t row = 0;
+  for (; row + 8 <= rows; row += 8) {
+    std::int64_t column = 0;
+    for (; column + 8 <= columns; column += 8) {
+      Floats block[8];
+      for (int i = 0; i < 8; ++i) {
+        load(block[i], from + (row + i) * columns + column);
+      }
+      transpose(block);
+      for (int i = 0; i < 8; ++i) {
+        finish(block[i], row);
+        store(to + (column + i) * rows + row, block[i]);
+      }
+    }
+    for (; column < columns; ++column) {
+      for (std::int64_t i = row; i < row + 8; ++i) {
+        float value = from[i * columns + column];
+        finish(value, i);
+        to[column * rows + i] = value;
+      }
+    }
+  }
+  for (; row < rows; ++row) {
+    for (std::int64_t column = 0; column < columns; ++column) {
+      float value = from[row * columns + column];
+      finish(value, row);
+      to[column * rows + row] = value;
+    }
+  }
+}
+
 }  // namespace lockstep

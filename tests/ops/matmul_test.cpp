@@ -1,5 +1,8 @@
 #include <fmt/format.h>
 
+#include <cmath>
+#include <limits>
+
 #include "lockstep/error.hpp"
 #include "ops/matmul/matmul.hpp"
 #include "ops/op_check.hpp"
@@ -25,7 +28,11 @@ TEST(Matmul, KernelMatchesReferenceInAllFormsAndOddSizes) {
                                                                         {33, 64, 129},
                                                                         {130, 15, 10},
                                                                         {4, 1023, 65},
-                                                                        {65, 3, 9}}) {
+                                                                        {65, 3, 9},
+                                                                        {16, 37, 130},
+                                                                        {32, 21, 133},
+                                                                        {48, 300, 128},
+                                                                        {5, 300, 70}}) {
     for (const bool ta : kBoth) {
       for (const bool tb : kBoth) {
         const OpCase plain{matmul_op(), attrs(ta, tb), {matrix(m, k, ta), matrix(k, n, tb)}};
@@ -59,6 +66,7 @@ TEST(Matmul, FusedActivationsMatchReference) {
       }
       SCOPED_TRACE(fmt::format("{} of {} rows", name, rows));
       expect_cpu_matches_reference({matmul_op(), with, {{{rows, 9}}, {{33, 9}}, {{33}}}}, 4e-6);
+      expect_cpu_matches_reference({matmul_op(), with, {{{32, 9}}, {{131, 9}}, {{131}}}}, 4e-6);
     }
   }
 }
@@ -82,6 +90,18 @@ TEST(Matmul, FusedKernelRefusesAnUnknownActivation) {
   with.set("activation", "softsign");
   EXPECT_THROW(reference_outputs({matmul_op(), with, {{{5, 3}}, {{3, 4}}}}), UsageError);
   EXPECT_THROW(cpu_outputs({matmul_op(), with, {{{5, 3}}, {{3, 4}}}}), UsageError);
+}
+
+TEST(Matmul, ReluOfOurOwnLoopsKeepsNaN) {
+  const double nan = std::nan(""), inf = std::numeric_limits<double>::infinity();
+  for (const std::int64_t rows : {4, 32}) {  // oneDNN's makes it 0
+    Numbers x(static_cast<std::size_t>(rows * 3), 1.0);
+    x[0] = nan;
+    x[3] = inf;
+    x[6] = -inf;
+    const OpCase c{matmul_op(), attrs(false, true).set("activation", "relu"), {{{rows, 3}}, {{130, 3}}, {{130}}}, {x, Numbers(390, 0.5)}};
+    expect_cpu_matches_reference(c);
+  }
 }
 
 TEST(Matmul, GradientInAllForms) {

@@ -19,7 +19,7 @@ struct Activation {
 };
 
 const Activation kActivations[] = {
-    {"relu", [](double x, double) { return x > 0 ? x : 0.0; }, dnnl::algorithm::eltwise_relu},
+    {"relu", [](double x, double) { return x < 0 ? 0.0 : x; }, dnnl::algorithm::eltwise_relu},
     {"tanh", [](double x, double) { return std::tanh(x); }, dnnl::algorithm::eltwise_tanh},
     {"sigmoid", [](double x, double) { return 1 / (1 + std::exp(-x)); }, dnnl::algorithm::eltwise_logistic},
     {"elu", [](double x, double alpha) { return x > 0 ? x : alpha * std::expm1(x); }, dnnl::algorithm::eltwise_elu},

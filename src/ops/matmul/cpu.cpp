@@ -3,6 +3,7 @@
 
 #include "ops/matmul/activation.hpp"
 #include "ops/matmul/matmul.hpp"
+#include "ops/vectors.hpp"
 #include "runtime/onednn.hpp"
 
 namespace lockstep {
@@ -58,17 +59,69 @@ class ProductKernel final : public CpuKernel {
   bool relu_;
 };
 
-/// Few rows: the primitive's packing of b does not pay. Measured on a Zen 5 core, oneDNN 2.6.3, ms by primitive and by product():
+/// x·Wᵀ as (W·xᵀ)ᵀ: W, by far the largest of the three, is read where it lies instead of being packed.
+class TransposedKernel final : public CpuKernel {
+ public:
+  TransposedKernel(const MatmulSizes& sizes, bool relu)
+      : s_(sizes),
+        relu_(relu),
+        x_bytes_(static_cast<std::size_t>((s_.k * s_.m + 15) / 16 * 16) * sizeof(float)),
+        y_bytes_(static_cast<std::size_t>((s_.n * s_.m + 15) / 16 * 16) * sizeof(float)),
+        product_(description(s_), {{DNNL_ARG_SRC, matrices(false, 1, s_.n, s_.k, false)},
+                                   {DNNL_ARG_WEIGHTS, matrices(false, 1, s_.k, s_.m, false)},
+                                   {DNNL_ARG_DST, matrices(false, 1, s_.n, s_.m, false), true}}) {}
+
+  [[nodiscard]] std::size_t scratch_bytes() const override { return x_bytes_ + y_bytes_ + product_.scratch_bytes(); }
+
+  void run(const CpuCall& call) override {
+    auto* x = reinterpret_cast<float*>(call.scratch);
+    auto* y = reinterpret_cast<float*>(call.scratch + x_bytes_);
+    transpose(call.input(0), s_.m, s_.k, x, [](auto&, std::int64_t) {});
+    void* const operands[] = {const_cast<float*>(call.input(1)), x, y};  // oneDNN's memory objects know no const
+    product_.run(operands, call.scratch + x_bytes_ + y_bytes_);
+    transpose(y, s_.n, s_.m, call.output(0), [this, bias = call.in.size() > 2 ? call.input(2) : nullptr](auto& v, std::int64_t at) {
+      std::remove_reference_t<decltype(v)> b{}, zero{};
+      if (bias != nullptr) {
+        load(b, bias + at);
+        v += b;
+      }
+      v = relu_ ? (v < zero ? zero : v) : v;
+    });
+  }
+
+ private:
+  static dnnl::matmul::primitive_desc description(const MatmulSizes& s) {
+    return onednn::describe<dnnl::matmul>(onednn::attributes(), matrices(false, 1, s.n, s.k, false), matrices(false, 1, s.k, s.m, false),
+                                          matrices(false, 1, s.n, s.m, false));
+  }
+
+  MatmulSizes s_;
+  bool relu_;
+  std::size_t x_bytes_, y_bytes_;
+  onednn::Primitive product_;
+};
+
+/// Measured on a Zen 5 core, oneDNN 2.6.3, ms by primitive and by product():
 ///   y = x·Wᵀ   4 rows  1024→1024 .130 .098, 9216→128 .138 .103, 512→512 .029 .019;   8 rows .169 .169, .170 .158;   16 rows .240 .468
-///   dx = g·W   4 rows  9216←128  .072 .092;   8 rows 1024←1024 .155 .077, 9216←128 .128 .091;   16 rows .219 .152, .200 .178;
-///             32 rows .365 .300, .363 .340;   64 rows .684 .707
+///   dx = g·W   4 rows  9216←128  .072 .092, 1024←1024 .113 .066, 4096←4096 6.5 3.1;   8 rows 1024←1024 .155 .077, 9216←128 .128 .091;
+///             16 rows .219 .152, .200 .178;   32 rows .365 .300, .363 .340;   64 rows .684 .707
 ///   dW = gᵀ·x 32 rows 1024·1024 .283 .287, 784·1024 .219 .254
-/// So by rows and form alone.
+/// So by rows, form and the summed length alone.
 bool few_rows(const MatmulSizes& s) {
   if (s.transpose_a || s.batch > 1) {
     return false;
   }
-  return s.transpose_b ? s.m <= 8 : s.m >= 8 && s.m <= 32;
+  return s.transpose_b ? s.m <= 8 : s.m >= (s.k < 1024 ? 8 : 4) && s.m <= 32;
+}
+
+/// ms by primitive and by TransposedKernel:
+///   16 rows  784→1024 .163 .120, 1024→1024 .225 .267, 4096→4096 4.4 3.0, 9216→128 .236 .211;   20 rows .179 .242, .267 .541, 5.6 5.9, .275
+///   .446 32 rows .267 .228, .372 .293, 7.2 5.0, .411 .389;   48 rows .357 .337, .479 .439, 9.1 7.2, .556 .580;   64 rows .462 .461, .618
+///   .584
+/// Whole vectors of rows only. With one vector the product goes through 24 rows of W at once, which fall into one set of the first cache
+/// when they are a multiple of 4 KiB long.
+bool better_transposed(const MatmulSizes& s) {
+  return s.transpose_b && !s.transpose_a && s.batch == 1 && s.n >= 128 && (s.m == 32 || s.m == 48 || (s.m == 16 && s.k % 1024 != 0));
 }
 
 }  // namespace
@@ -80,8 +133,13 @@ std::unique_ptr<CpuKernel> matmul_cpu(const KernelSpec& spec) {
     s.batch = 1;
   }
   const std::string activation = spec.attrs.text_or(kActivation, "");
-  if (few_rows(s) && (activation.empty() || activation == "relu")) {
-    return std::make_unique<ProductKernel>(s, activation == "relu");
+  if (activation.empty() || activation == "relu") {
+    if (few_rows(s)) {
+      return std::make_unique<ProductKernel>(s, activation == "relu");
+    }
+    if (better_transposed(s)) {
+      return std::make_unique<TransposedKernel>(s, activation == "relu");
+    }
   }
   return by_primitive(s, spec);
 }
