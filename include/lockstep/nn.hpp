@@ -39,8 +39,18 @@ enum class Activation : std::uint8_t { none, sigmoid, tanh, relu, elu, softplus,
 /// The operand itself in evaluation, or when rate is 0. NAME keys the mask.
 [[nodiscard]] Value dropout(const Scope& scope, const std::string& name, Value x, double rate);
 
-/// Declares what a classifier owes to training and evaluation: "loss" [n] (softmax cross-entropy with the input "labels" i32 [n]),
-/// "correct" [n] and "logits" [n, classes].
+/// NAME.weight, NAME.bias [C]: x [..., C] normalised over the last axis.
+[[nodiscard]] Value layer_norm(const Scope& scope, const std::string& name, Value x, double eps = 1e-5);
+/// indexes i32 [...], 0 … rows−1 → [..., width]; NAME.weight [rows, width].
+[[nodiscard]] Value embedding(const Scope& scope, const std::string& name, Value indexes, std::int64_t rows, std::int64_t width,
+                              Initializer weight = Initializer::normal(0, 1));
+/// x [n, T, C] → [n, T, C]: a dense layer NAME.qkv to queries, keys and values [n, T, 3·C], attention, a dense layer NAME.projection.
+[[nodiscard]] Value self_attention(const Scope& scope, const std::string& name, Value x, std::int64_t heads, bool causal,
+                                   Initializer weight = Initializer::glorot());
+
+/// Declares what a classifier owes to training and evaluation, with the input "labels" i32 [n, ...]: "loss" [n] (softmax cross-entropy),
+/// "correct" [n] (1 where the greatest logit is the label's, else 0), both the mean over a sample's labels where it has several, and
+/// "logits" [n, ..., classes].
 void classify(const Scope& scope, Value logits);
 
 }  // namespace lockstep::nn
@@ -65,21 +75,24 @@ struct Model {
 
 /// The options of the built-in models.
 struct ModelOptions {
-  std::string name = "mlp";  ///< "mlp", "cnn" or "resnet20"
-  Shape sample;              ///< of one sample, such as [1, 28, 28]
-  std::int64_t classes = 10;
+  std::string name = "mlp";                          ///< "mlp", "cnn", "resnet20" or "gpt"
+  Shape sample;                                      ///< of one sample, such as [1, 28, 28]; gpt: [context]
+  std::int64_t classes = 10;                         ///< gpt: the vocabulary
   std::vector<std::int64_t> hidden{256, 128};        ///< mlp: widths of the hidden layers
   nn::Activation activation = nn::Activation::relu;  ///< mlp, cnn
   double dropout = 0;                                ///< mlp, cnn
   bool batch_norm = false;                           ///< mlp, cnn
-  std::int64_t depth = 0;                            ///< resnet20: basic blocks of a stage; 0: 3
-  std::int64_t width = 0;                            ///< resnet20: channels of the first stage; 0: 16
+  std::int64_t depth = 0;                            ///< resnet20: basic blocks of a stage; 0: 3. gpt: blocks; 0: 4
+  std::int64_t width = 0;                            ///< resnet20: channels of the first stage; 0: 16. gpt: of a position; 0: 128
+  std::int64_t heads = 0;                            ///< gpt: of each block; 0: 4
 };
 
 /// mlp: dense layers of the given widths. cnn: conv 3×3 to 32, conv 3×3 to 64, max-pool 2, dense 128, dense classes. resnet20: He et al.
 /// 2015, arXiv 1512.03385, for small images, with torchvision's names: conv 3×3, three stages of basic blocks, each twice as wide and half
 /// as high as the one before, 1×1 convolutions as shortcuts where the shape changes, batch norm, global average pooling, dense classes.
-/// Throws UsageError when there is no such model or it does not fit the samples.
+/// gpt: a decoder-only Transformer after Radford et al. 2019: "features" i32 [n, context] → logits [n, context, classes]; learned
+/// positions, blocks with layer norm before causal attention and before dense 4·width, GELU, dense width; layer norm, dense classes. Throws
+/// UsageError when there is no such model or it does not fit the samples.
 [[nodiscard]] Model build_model(const ModelOptions& options);
 
 }  // namespace lockstep

@@ -72,6 +72,9 @@ Value matmul(Value a, Value b, bool transpose_a = false, bool transpose_b = fals
 /// x [N, C, H, W] ∗ weight [O, C, kh, kw] (+ bias [O]) → [N, O, H', W'], H' = (H + 2·padding − kh) / stride + 1: cross-correlation, as
 /// everywhere.
 Value conv2d(Value x, Value weight, Value bias = {}, std::int64_t stride = 1, std::int64_t padding = 0);
+/// Scaled dot-product attention of `heads` heads. qkv [n, T, 3·C] holds each position's query, key and value, [C] each → [n, T, C].
+/// causal: a position sees itself and those before it. Vaswani et al. 2017, arXiv 1706.03762.
+Value attention(Value qkv, std::int64_t heads, bool causal = true);
 /// x [N, C, H, W] → [N, C, H', W'], each window's greatest (the first of equals); padding counts as −∞.
 Value max_pool(Value x, std::int64_t window, std::int64_t stride, std::int64_t padding = 0);
 /// The window's mean; padding counts as zeros (PyTorch's count_include_pad).
@@ -92,11 +95,12 @@ Value layer_norm(Value x, Value gain, Value bias, double eps = 1e-5);
 /// Over the last axis.
 Value softmax(Value x);
 Value log_softmax(Value x);
-/// logits [n, classes], labels i32 [n] → −log softmax(logits)[label], one number a sample [n].
+/// logits [n, ..., classes], labels i32 [n, ...] → −log softmax(logits)[label], one number a label [n, ...].
 Value softmax_cross_entropy(Value logits, Value labels);
 /// y and target [n, ...] → mean over all but the first axis of (y − target)², [n].
 Value mean_squared_error(Value y, Value target);
-/// logits [n, classes], labels i32 [n] → 1 where the greatest logit (the first of equals) is the label's, else 0 [n]; no gradient flows.
+/// logits [n, ..., classes], labels i32 [n, ...] → 1 where the greatest logit (the first of equals) is the label's, else 0 [n, ...]; no
+/// gradient flows.
 Value correct(Value logits, Value labels);
 
 // ---- random: keyed by (seed, name, step, place in the batch); nothing to save ----

@@ -1,20 +1,14 @@
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <algorithm>
-#include <chrono>
 #include <iostream>
 
 #include "cli/bench.hpp"
 #include "plan/compile.hpp"
-#include "train/job.hpp"
 #include "train/parameters.hpp"
 
 namespace lockstep::cli {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-double milliseconds_since(Clock::time_point start) { return std::chrono::duration<double, std::milli>(Clock::now() - start).count(); }
 
 struct Kernel {
   std::string label;
@@ -52,58 +46,44 @@ bool is_product(const Kernel& kernel) { return kernel.label.starts_with("matmul"
 }  // namespace
 
 int bench_step(const po::variables_map& values, Communicator& communicator) {
-  const Workload chosen = chosen_workload(values);
-  const auto steps = static_cast<int>(values["steps"].as<std::int64_t>());
-  if (steps < 1) {
-    throw UsageError("--steps must be at least 1");
+  StepJob job = chosen_job(values);
+  job.batch = job.workload.batch * communicator.size();
+  if (job.lanes == 0 && !values["default-lanes"].as<bool>()) {
+    job.lanes = communicator.size() * job.threads;
   }
-  const Model model = build_model(chosen.model);
-
-  TrainSettings settings;
-  settings.batch = chosen.batch * communicator.size();
-  settings.threads = static_cast<int>(std::max<std::int64_t>(1, values["threads"].as<std::int64_t>()));
-  settings.lanes = static_cast<int>(values["lanes"].as<std::int64_t>());
-  settings.lanes = settings.lanes > 0 ? settings.lanes : communicator.size() * settings.threads;
-  const JobShape job = agree_on_job(communicator, model, settings);
-  StepEngine engine(communicator, model, job, (settings.batch + job.lanes - 1) / job.lanes, {0.9, 1e-4});
-  initialise(engine.layout(), 1, engine.parameters());
-  const SyntheticBatch data(chosen, settings.batch, job.lanes, engine.lanes().begin, engine.lanes().end);
-
-  std::vector<double> times;
-  const int warm_up = std::max(2, steps / 10);
-  for (int s = 0; s < warm_up + steps; ++s) {
-    const auto start = Clock::now();
-    engine.train(data.batch(), data.fields(), data.lane_samples(), {1, 0, static_cast<std::uint64_t>(s), 0}, 0.01, false);
-    if (s >= warm_up) {
-      times.push_back(milliseconds_since(start));
-    }
-  }
-  communicator.barrier({"the end of the benchmark"});
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
+  const StepMeasure measured = measure_step(communicator, job);
   if (communicator.rank() != 0) {
     return 0;
   }
-  const std::vector<Kernel> kernels = time_kernels(chosen, model, std::clamp(steps, 3, 20));
+  const std::vector<Kernel> kernels = time_kernels(job.workload, build_model(job.workload.model), std::clamp(job.steps, 3, 20));
   double products = 0;
   double all = 0;
   for (const Kernel& kernel : kernels) {
     products += is_product(kernel) ? kernel.ms : 0;
     all += kernel.ms;
   }
-  const double ms = median(times);
-  const double bare = products / settings.threads;
-  const nlohmann::ordered_json result{{"workload", chosen.name},
+  const double ms = median(measured.ms);
+  const double bare = products / job.threads;
+  const nlohmann::ordered_json result{{"workload", job.workload.name},
                                       {"workers", communicator.size()},
-                                      {"threads", settings.threads},
-                                      {"lanes", job.lanes},
-                                      {"batch", settings.batch},
+                                      {"threads", job.threads},
+                                      {"lanes", measured.lanes},
+                                      {"batch", job.batch},
+                                      {"exchange", measured.exchange},
                                       {"ms_median", ms},
-                                      {"ms_min", *std::ranges::min_element(times)},
-                                      {"samples_per_second", 1000 * static_cast<double>(settings.batch) / ms},
+                                      {"ms_min", *std::ranges::min_element(measured.ms)},
+                                      {"samples_per_second", 1000 * static_cast<double>(job.batch) / ms},
                                       {"kernel_ms", bare},
                                       {"step_over_kernels", ms / bare},
-                                      {"peak_memory_mb", static_cast<double>(usage.ru_maxrss) / 1024}};
+                                      {"compute_ms", measured.compute_ms},
+                                      {"exposed_ms", measured.exposed_ms},
+                                      {"data_wait_ms", measured.data_wait_ms},
+                                      {"imbalance", measured.imbalance},
+                                      {"bytes_sent", measured.bytes_sent},
+                                      {"parameter_bytes", measured.parameters * static_cast<std::int64_t>(sizeof(float))},
+                                      {"start_up_seconds", measured.start_up_seconds},
+                                      {"peak_memory_mb", measured.peak_memory_mb},
+                                      {"parameter_hash", measured.parameter_hash}};
   const bool json = values["json"].as<bool>();
   print_result(result, json);
   if (json) {

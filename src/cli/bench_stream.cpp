@@ -135,7 +135,7 @@ class StreamBench {
       : table_(data.rows(), batch, job.lanes, static_cast<int>(model.least_lane())),
         engine_(communicator, model, job, table_.max_lane_samples(), {0.9, 1e-4}),
         lane_samples_(static_cast<std::size_t>(job.lanes)) {
-    initialise(engine_.layout(), 1, engine_.parameters());
+    initialise(engine_.layout(), 1, engine_.set_parameters());
     const SyntheticBatch synthetic(workload, batch, job.lanes, engine_.lanes().begin, engine_.lanes().end);
     constexpr int kWarmUp = 20;
     for (int s = 0; s < kWarmUp; ++s) {

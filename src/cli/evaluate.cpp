@@ -44,7 +44,7 @@ int evaluate_with(const po::variables_map& values, Communicator& communicator) {
   settings.threads = settings.threads > 0 ? settings.threads : default_threads(communicator);
   const JobShape job = agree_on_job(communicator, model, settings);
   StepEngine engine(communicator, model, job, (settings.batch + job.lanes - 1) / job.lanes, {});
-  from_tensors(engine.layout(), checkpoint.parameters, engine.parameters());
+  from_tensors(engine.layout(), checkpoint.parameters, engine.set_parameters());
   const StepSums sums = evaluate_dataset(engine, dataset, {0, dataset.rows()}, settings.batch, job.lanes, settings.cache);
   if (communicator.rank() == 0) {
     print_accuracy("test", sums);

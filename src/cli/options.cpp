@@ -128,15 +128,24 @@ std::vector<std::int64_t> parse_list(const std::string& text) {
   return numbers;
 }
 
+bool shares_memory(const po::variables_map& values) {
+  const std::string exchange = values["exchange"].as<std::string>();
+  if (exchange != "auto" && exchange != "messages") {
+    throw UsageError(fmt::format("--exchange {}: there are auto and messages", exchange));
+  }
+  return exchange == "auto";
+}
+
 void add_model_options(po::options_description& options) {
   options.add_options()                                                                                                     //
-      ("model", po::value<std::string>()->default_value("mlp"), "mlp, cnn or resnet20")                                     //
+      ("model", po::value<std::string>()->default_value("mlp"), "mlp, cnn, resnet20 or gpt")                                //
       ("hidden", po::value<std::string>()->default_value("256,128"), "mlp: widths of the hidden layers")                    //
       ("activation", po::value<std::string>()->default_value("relu"), "sigmoid, tanh, relu, elu, softplus, gelu or silu")   //
       ("dropout", po::value<double>()->default_value(0), "drop each activation of the dense layers with this probability")  //
       ("batch-norm", po::bool_switch(), "batch norm after each hidden layer, over the samples of one lane")                 //
-      ("depth", po::value<std::int64_t>()->default_value(0), "resnet20: blocks of a stage; 0: 3")                           //
-      ("width", po::value<std::int64_t>()->default_value(0), "resnet20: channels of the first stage; 0: 16");
+      ("depth", po::value<std::int64_t>()->default_value(0), "resnet20: blocks of a stage; gpt: blocks; 0: 3 or 4")         //
+      ("width", po::value<std::int64_t>()->default_value(0), "resnet20: channels of the first stage; gpt: of a position; 0: 16 or 128")(
+          "heads", po::value<std::int64_t>()->default_value(0), "gpt: of each block; 0: 4");
 }
 
 ModelOptions model_options(const po::variables_map& values, const Shape& sample, std::int64_t classes) {
@@ -150,6 +159,7 @@ ModelOptions model_options(const po::variables_map& values, const Shape& sample,
   options.batch_norm = values["batch-norm"].as<bool>();
   options.depth = values["depth"].as<std::int64_t>();
   options.width = values["width"].as<std::int64_t>();
+  options.heads = values["heads"].as<std::int64_t>();
   return options;
 }
 

@@ -51,6 +51,9 @@ class Options {
 [[nodiscard]] std::vector<std::int64_t> parse_list(const std::string& text);
 [[nodiscard]] std::vector<std::string> split_names(const std::string& text);
 
+/// What --exchange says: auto (true) or messages. Throws UsageError.
+[[nodiscard]] bool shares_memory(const po::variables_map& values);
+
 void add_model_options(po::options_description& options);
 /// `sample` and `classes` as the data have them.
 [[nodiscard]] ModelOptions model_options(const po::variables_map& values, const Shape& sample, std::int64_t classes);

@@ -32,6 +32,8 @@ void add_options(po::options_description& options) {
       ("patience", po::value<std::int64_t>()->default_value(0),
        "stop after so many epochs without improvement and keep the best; 0: never")                              //
       ("min-delta", po::value<double>()->default_value(0), "what counts as improvement of the validation loss")  //
+      ("exchange", po::value<std::string>()->default_value("auto"),
+       "how gradients travel between workers: auto (shared memory where all are on one machine) or messages")  //
       ("reduce", po::value<std::string>()->default_value("exact"),
        "exact, or arrival: sums in rank order, whose bits depend on the workers")                                                   //
       ("threads", po::value<std::int64_t>()->default_value(0), "of this worker; 0: the cores of this host, shared by its workers")  //
@@ -95,6 +97,7 @@ TrainSettings settings_from(const Options& options, const Communicator& communic
   if (reduce != "exact" && reduce != "arrival") {
     throw UsageError(fmt::format("--reduce {}: there are exact and arrival", reduce));
   }
+  settings.share = shares_memory(values);
   settings.reduce = reduce == "exact" ? ReduceMode::exact : ReduceMode::arrival;
   settings.run = values["run"].as<std::string>();
   settings.threads = static_cast<int>(count(values, "threads", 0, kManyThreads));

@@ -49,6 +49,8 @@ class Communicator {
  public:
   static constexpr int kTags = 16384;  ///< user tags are 0 … kTags−1
 
+  std::chrono::duration<double> deadline{60};  ///< how long nothing may arrive in a wait
+
   Communicator() = default;
   Communicator(const Communicator&) = delete;
   Communicator& operator=(const Communicator&) = delete;
@@ -77,8 +79,6 @@ class Communicator {
   /// Returns once every worker has called it. (size() − 1) bytes each way.
   virtual void barrier(Waiting waiting) = 0;
 
-  /// How long nothing may arrive in a wait.
-  virtual void set_deadline(std::chrono::duration<double> deadline) = 0;
   /// Ends this worker and all others now, with this exit code. Call it when this worker alone has failed.
   [[noreturn]] virtual void abort(ExitCode code) = 0;
 };
@@ -89,12 +89,17 @@ class Communicator {
 struct MpiOptions {
   std::chrono::duration<double> deadline{60};
   std::size_t longest_message = std::size_t{1} << 30;  ///< longer ones are cut; at most INT_MAX
+  int workers = 0;                                     ///< only the first so many; 0: all
 };
 
-/// The workers that an MPI launcher started. Every worker must call it. Initialises MPI (threads: serialized) unless the program has done
-/// so, works on a communicator of its own, and finalises, after a barrier, in the destructor what it has initialised.
-/// Throws UsageError as check_job_size does.
+/// The workers that an MPI launcher started. Every worker must call it; those that do not belong to it get none. Initialises MPI (threads:
+/// serialized) unless the program has done so, works on a communicator of its own, and finalises, after a barrier, in the destructor what
+/// it has initialised. Throws UsageError as check_job_size does.
 [[nodiscard]] std::unique_ptr<Communicator> mpi_communicator(const MpiOptions& options = {});
+
+/// The MPI library's own sum of `mine` over the workers, which the ordered exchange is measured against: MPI_Allreduce, blocking and
+/// without a deadline. Requires sum.size() = mine.size(), the same everywhere, at most INT_MAX. A job of one worker copies.
+void library_all_reduce(Communicator& workers, std::span<const float> mine, std::span<float> sum);
 
 /// mpi_communicator if an MPI launcher started this process (comm/launcher.hpp), else self_communicator.
 [[nodiscard]] std::unique_ptr<Communicator> connect_workers(const MpiOptions& options = {});

@@ -3,46 +3,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <numeric>
 
 namespace lockstep {
 
 namespace {
 
-constexpr std::array kStages = {OrderedExchange::Stage::arrived, OrderedExchange::Stage::sent, OrderedExchange::Stage::published};
+constexpr std::int64_t kChunk = 1 << 16;  ///< elements of one message: 256 KiB
+constexpr std::size_t kUnderWay = 4;      ///< messages to one worker at once
 
 std::size_t index(OrderedExchange::Stage stage) { return static_cast<std::size_t>(stage); }
 
 /// Sums are sent with even tags, results with odd ones.
 int tag(int bucket, OrderedExchange::Stage stage) { return 2 * bucket + (stage == OrderedExchange::Stage::published ? 1 : 0); }
-
-/// Borders of `pieces` runs of atoms: each at the atom nearest to its fair place.
-std::vector<std::size_t> cut_evenly(std::span<const Atom> atoms, int pieces) {
-  const std::int64_t all =
-      std::accumulate(atoms.begin(), atoms.end(), std::int64_t{0}, [](auto sum, const Atom& a) { return sum + a.count; });
-  std::vector<std::size_t> cuts = {0};
-  std::int64_t before = 0;  // elements of atoms 0 … i−1
-  std::size_t i = 0;
-  for (int piece = 1; piece < pieces; ++piece) {
-    const std::int64_t fair = all * piece / pieces;
-    while (i < atoms.size() && before + atoms[i].count / 2 < fair)
-      before += atoms[i++].count;
-    cuts.push_back(i);
-  }
-  cuts.push_back(atoms.size());
-  return cuts;
-}
-
-std::vector<OrderedExchange::Range> merge(std::span<const Atom> atoms) {
-  std::vector<OrderedExchange::Range> ranges;
-  for (const Atom& atom : atoms) {
-    if (!ranges.empty() && atom.offset - (ranges.back().offset + ranges.back().count) < OrderedExchange::kPadding)
-      ranges.back().count = atom.offset + atom.count - ranges.back().offset;
-    else
-      ranges.push_back({atom.offset, atom.count});
-  }
-  return ranges;
-}
 
 std::span<const std::byte> bytes(const float* data, std::int64_t count) {
   return std::as_bytes(std::span(data, static_cast<std::size_t>(count)));
@@ -54,31 +28,40 @@ std::span<std::byte> bytes(float* data, std::int64_t count) {
 
 }  // namespace
 
-OrderedExchange::OrderedExchange(Communicator& communicator, std::span<const int> threads_per_worker,
-                                 std::span<const int> partials_per_worker, std::vector<std::vector<Atom>> buckets)
-    : communicator_(&communicator), me_(communicator.rank()), partials_(partials_per_worker.begin(), partials_per_worker.end()) {
+OrderedExchange::OrderedExchange(Communicator& communicator, const Pieces& pieces, std::span<const int> partials_per_worker)
+    : communicator_(&communicator),
+      pieces_(&pieces),
+      me_(communicator.rank()),
+      partials_(partials_per_worker.begin(), partials_per_worker.end()),
+      buckets_(static_cast<std::size_t>(pieces.buckets())),
+      desks_(static_cast<std::size_t>(pieces.threads(me_))),
+      outgoing_(static_cast<std::size_t>(communicator.size())) {
   const auto workers = static_cast<std::size_t>(communicator.size());
-  if (threads_per_worker.size() != workers || partials_per_worker.size() != workers)
-    throw UsageError(fmt::format("the exchange among {} workers was given the threads of {} and the partials of {}", workers,
-                                 threads_per_worker.size(), partials_per_worker.size()));
-  if (buckets.size() > Communicator::kTags / 2)
-    throw UsageError(fmt::format("{} buckets are more than {}; make them larger", buckets.size(), Communicator::kTags / 2));
-  first_piece_ = {0};
+  if (pieces.workers() != communicator.size() || partials_.size() != workers)
+    throw UsageError(fmt::format("the exchange among {} workers was given the pieces of {} and the partials of {}", workers,
+                                 pieces.workers(), partials_.size()));
+  if (buckets_.size() > Communicator::kTags / 2)
+    throw UsageError(fmt::format("{} buckets are more than {}; make them larger", buckets_.size(), Communicator::kTags / 2));
   int others = 0;
   for (std::size_t w = 0; w < workers; ++w) {
-    first_piece_.push_back(first_piece_.back() + threads_per_worker[w]);
     first_partial_.push_back(others);
     others += static_cast<int>(w) == me_ ? 0 : partials_[w];
   }
-  desks_.resize(static_cast<std::size_t>(threads_per_worker[static_cast<std::size_t>(me_)]));
-
-  std::size_t floats = 0;
-  for (std::vector<Atom>& atoms : buckets) {
-    buckets_.emplace_back().atoms = std::move(atoms);
-    deal(buckets_.back());
-    floats += static_cast<std::size_t>(buckets_.back().mine * others);
-    for (const Atom& atom : buckets_.back().atoms)
-      longest_atom_ = std::max(longest_atom_, static_cast<std::size_t>(atom.count));
+  // Plans only get smaller where lanes are empty.
+  const auto sources = static_cast<std::size_t>(others + partials_[static_cast<std::size_t>(me_)]);
+  const auto scratch = static_cast<std::size_t>(std::bit_width(sources));
+  for (Desk& desk : desks_) {
+    desk.registers.resize(sources + scratch);
+    desk.scratch.resize(scratch * pieces.longest_atom());
+  }
+  std::size_t floats = 0, most_chunks = 0;
+  for (int b = 0; b < pieces.buckets(); ++b) {
+    find_places(at(b), b, most_chunks);
+    floats += static_cast<std::size_t>(at(b).mine * others);
+  }
+  for (Outgoing& out : outgoing_) {
+    out.queue.reserve(most_chunks);
+    out.under_way.reserve(kUnderWay);
   }
   memory_ = std::make_unique_for_overwrite<float[]>(floats);
   float* next = memory_.get();
@@ -88,108 +71,122 @@ OrderedExchange::OrderedExchange(Communicator& communicator, std::span<const int
   }
 }
 
-void OrderedExchange::deal(Bucket& bucket) const {
-  std::ranges::sort(bucket.atoms, {}, &Atom::offset);
-  bucket.cuts = cut_evenly(bucket.atoms, first_piece_.back());
-  std::size_t others_ranges = 0;
-  for (std::size_t w = 0; w + 1 < first_piece_.size(); ++w) {
-    const std::size_t begin = bucket.cuts[static_cast<std::size_t>(first_piece_[w])];
-    const std::size_t end = bucket.cuts[static_cast<std::size_t>(first_piece_[w + 1])];
-    bucket.ranges.push_back(merge(std::span(bucket.atoms).subspan(begin, end - begin)));
-    others_ranges += static_cast<int>(w) == me_ ? 0 : bucket.ranges[w].size();
-  }
-  const std::vector<Range>& mine = bucket.ranges[static_cast<std::size_t>(me_)];
-  bucket.places.assign(bucket.atoms.size(), 0);
-  std::size_t atom = bucket.cuts[static_cast<std::size_t>(first_piece_[static_cast<std::size_t>(me_)])];
-  for (const Range& range : mine) {
-    for (; atom < bucket.atoms.size() && bucket.atoms[atom].offset < range.offset + range.count; ++atom)
-      bucket.places[atom] = bucket.mine + bucket.atoms[atom].offset - range.offset;
+void OrderedExchange::find_places(Bucket& bucket, int number, std::size_t& most_chunks) const {
+  const std::span<const Atom> atoms = pieces_->atoms(number);
+  const std::span<const Pieces::Range> mine = pieces_->ranges(number, me_);
+  bucket.places.assign(atoms.size(), 0);
+  for (const Pieces::Range& range : mine) {
+    for (std::size_t a = 0; a < atoms.size(); ++a) {
+      if (atoms[a].offset >= range.offset && atoms[a].offset < range.offset + range.count)
+        bucket.places[a] = bucket.mine + atoms[a].offset - range.offset;
+    }
     bucket.mine += range.count;
   }
-  const auto own_partials = static_cast<std::size_t>(partials_[static_cast<std::size_t>(me_)]);
+  bucket.partials.resize(static_cast<std::size_t>(partials_[static_cast<std::size_t>(me_)]));
+  // As many chunks as there can be, so that a step allocates nothing.
   const auto all_partials = static_cast<std::size_t>(std::accumulate(partials_.begin(), partials_.end(), 0));
-  bucket.partials.resize(own_partials);
-  bucket.requests[index(Stage::arrived)].reserve((all_partials - own_partials) * mine.size());
-  bucket.requests[index(Stage::sent)].reserve(own_partials * others_ranges);
-  bucket.requests[index(Stage::published)].reserve(others_ranges + (partials_.size() - 1) * mine.size());
-}
-
-std::span<const Atom> OrderedExchange::piece(int bucket, int thread) const {
-  const Bucket& b = at(bucket);
-  const auto number = static_cast<std::size_t>(first_piece_[static_cast<std::size_t>(me_)] + thread);
-  return {b.atoms.data() + b.cuts[number], b.cuts[number + 1] - b.cuts[number]};
-}
-
-std::span<const OrderedExchange::Range> OrderedExchange::ranges(int bucket, int worker) const {
-  return at(bucket).ranges[static_cast<std::size_t>(worker)];
+  for (int w = 0; w < pieces_->workers(); ++w) {
+    std::size_t chunks = 0;
+    for (const Pieces::Range& range : pieces_->ranges(number, w))
+      chunks += static_cast<std::size_t>((range.count + kChunk - 1) / kChunk);
+    if (w == me_) {
+      bucket.requests[index(Stage::arrived)].reserve(all_partials * chunks);
+      chunks *= partials_.size();
+    }
+    bucket.requests[index(Stage::published)].reserve(bucket.requests[index(Stage::published)].capacity() + chunks);
+    most_chunks += chunks * (1 + all_partials);
+  }
 }
 
 float* OrderedExchange::received(const Bucket& bucket, RestPlan::Source source) const {
-  return bucket.received + (first_partial_[static_cast<std::size_t>(source.worker)] + source.partial) * bucket.mine;
+  return bucket.received + (first_partial_[static_cast<std::size_t>(source.run)] + source.partial) * bucket.mine;
 }
 
-void OrderedExchange::expect(Bucket& bucket, int number, Stage stage, std::string_view what) {
+void OrderedExchange::receive_range(Bucket& bucket, int number, Stage stage, int from, float* to, std::int64_t count) {
+  for (std::int64_t at = 0; at < count; at += kChunk)
+    bucket.requests[index(stage)].push_back(communicator_->receive(from, tag(number, stage), bytes(to + at, std::min(kChunk, count - at))));
+}
+
+void OrderedExchange::expect(Bucket& bucket, int number, Stage stage, std::string_view what, std::int64_t step) {
   std::vector<Request>& requests = bucket.requests[index(stage)];
-  if (std::ranges::any_of(requests, [](const Request& r) { return !r.empty(); }))
-    throw UsageError(fmt::format("{} {} of {} was started again before it was finished", what, number + 1, buckets()));
+  if (bucket.unsent[index(stage)] > 0 || std::ranges::any_of(requests, [](const Request& r) { return !r.empty(); }))
+    throw UsageError(fmt::format("{} {} of {} was started again before it was finished", what, number + 1, pieces_->buckets()));
   requests.clear();
-  bucket.waiting[index(stage)] = {.what = what, .step = step_, .index = number, .of = buckets()};
+  bucket.waiting[index(stage)] = {.what = what, .step = step, .index = number, .of = pieces_->buckets()};
 }
 
-void OrderedExchange::begin_step(const RestPlan& plan, std::int64_t step) {
+void OrderedExchange::begin(int bucket, const RestPlan& plan, std::int64_t step) {
   for (const RestPlan::Source& source : plan.sources()) {
-    if (source.worker >= static_cast<int>(partials_.size()) || source.partial >= partials_[static_cast<std::size_t>(source.worker)])
-      throw UsageError(fmt::format("the exchange has no room for partial {} of worker {}", source.partial, source.worker));
+    if (source.run >= static_cast<int>(partials_.size()) || source.partial >= partials_[static_cast<std::size_t>(source.run)])
+      throw UsageError(fmt::format("the exchange has no room for partial {} of worker {}", source.partial, source.run));
   }
-  plan_ = &plan;
-  step_ = step;
-  for (Desk& desk : desks_) {
-    const auto scratch = static_cast<std::size_t>(plan.scratch());
-    desk.registers.resize(std::max(desk.registers.size(), plan.sources().size() + scratch));
-    desk.scratch.resize(std::max(desk.scratch.size(), scratch * longest_atom_));
-  }
-  for (int number = 0; number < buckets(); ++number) {
-    Bucket& bucket = at(number);
-    expect(bucket, number, Stage::arrived, "summing bucket");
-    for (const RestPlan::Source& source : plan.sources()) {
-      if (source.worker == me_)
-        continue;
-      float* to = received(bucket, source);
-      for (const Range& range : ranges(number, me_)) {
-        bucket.requests[index(Stage::arrived)].push_back(
-            communicator_->receive(source.worker, tag(number, Stage::arrived), bytes(to, range.count)));
-        to += range.count;
-      }
+  Bucket& b = at(bucket);
+  expect(b, bucket, Stage::arrived, "summing bucket", step);
+  b.plan = &plan;
+  for (const RestPlan::Source& source : plan.sources()) {
+    if (source.run == me_)
+      continue;
+    float* to = received(b, source);
+    for (const Pieces::Range& range : pieces_->ranges(bucket, me_)) {
+      receive_range(b, bucket, Stage::arrived, source.run, to, range.count);
+      to += range.count;
     }
   }
 }
 
-void OrderedExchange::send_ranges(Bucket& bucket, int number, Stage stage, int to, int owner, const float* flat) {
-  for (const Range& range : ranges(number, owner)) {
-    const auto data = bytes(flat + range.offset, range.count);
-    bucket.requests[index(stage)].push_back(communicator_->send(to, tag(number, stage), data));
-    bytes_sent_ += static_cast<std::int64_t>(data.size());
+void OrderedExchange::send_ranges(int number, Stage stage, int to, int owner, const float* flat) {
+  std::vector<Chunk>& queue = outgoing_[static_cast<std::size_t>(to)].queue;
+  // Behind what goes to the same worker of this bucket and of later ones: chunks of one message must stay in their order.
+  const auto place = std::ranges::find_if(queue, [number](const Chunk& chunk) { return chunk.bucket < number; }) - queue.begin();
+  std::size_t last = queue.size();
+  for (const Pieces::Range& range : pieces_->ranges(number, owner)) {
+    for (std::int64_t at = 0; at < range.count; at += kChunk) {
+      queue.push_back({number, stage, bytes(flat + range.offset + at, std::min(kChunk, range.count - at))});
+      ++this->at(number).unsent[index(stage)];
+    }
+  }
+  std::rotate(queue.begin() + place, queue.begin() + static_cast<std::ptrdiff_t>(last), queue.end());
+}
+
+/// Starts what may be under way to a worker, and forgets what has left.
+void OrderedExchange::send_next(int to) {
+  Outgoing& out = outgoing_[static_cast<std::size_t>(to)];
+  std::erase_if(out.under_way, [&](std::pair<Request, Chunk>& each) {
+    if (!communicator_->test({&each.first, 1}, out.waiting))
+      return false;
+    --at(each.second.bucket).unsent[index(each.second.stage)];
+    return true;
+  });
+  while (!out.queue.empty() && out.under_way.size() < kUnderWay) {
+    const Chunk chunk = out.queue.front();
+    out.queue.erase(out.queue.begin());
+    if (out.under_way.empty())
+      out.waiting = at(chunk.bucket).waiting[index(chunk.stage)];
+    out.under_way.emplace_back(communicator_->send(to, tag(chunk.bucket, chunk.stage), chunk.data), chunk);
+    bytes_sent_ += static_cast<std::int64_t>(chunk.data.size());
   }
 }
 
 void OrderedExchange::bucket_ready(int bucket, std::span<const float* const> partials) {
   Bucket& b = at(bucket);
-  expect(b, bucket, Stage::sent, "sending the sums of bucket");
+  expect(b, bucket, Stage::sent, "sending the sums of bucket", b.waiting[index(Stage::arrived)].step);
   std::copy_n(partials.begin(), std::min(partials.size(), b.partials.size()), b.partials.begin());
   const int workers = communicator_->size();
   // Every worker starts with the next one, so that they do not all send to the first at once.
   for (int k = 1; k < workers; ++k) {
     const int to = (me_ + k) % workers;
-    for (const RestPlan::Source& source : plan_->sources()) {
-      if (source.worker == me_)
-        send_ranges(b, bucket, Stage::sent, to, to, b.partials[static_cast<std::size_t>(source.partial)]);
+    for (const RestPlan::Source& source : b.plan->sources()) {
+      if (source.run == me_)
+        send_ranges(bucket, Stage::sent, to, to, b.partials[static_cast<std::size_t>(source.partial)]);
     }
   }
 }
 
 bool OrderedExchange::poll(int bucket, Stage stage) {
   Bucket& b = at(bucket);
-  return communicator_->test(b.requests[index(stage)], b.waiting[index(stage)]);
+  for (int w = 0; w < communicator_->size(); ++w)
+    send_next(w);
+  return communicator_->test(b.requests[index(stage)], b.waiting[index(stage)]) && b.unsent[index(stage)] == 0;
 }
 
 void OrderedExchange::wait(int bucket, Stage stage) {
@@ -199,23 +196,15 @@ void OrderedExchange::wait(int bucket, Stage stage) {
 
 void OrderedExchange::publish(int bucket, float* flat) {
   Bucket& b = at(bucket);
-  expect(b, bucket, Stage::published, "gathering bucket");
+  expect(b, bucket, Stage::published, "gathering bucket", b.waiting[index(Stage::arrived)].step);
   const int workers = communicator_->size();
   for (int k = 1; k < workers; ++k) {
     const int from = (me_ - k + workers) % workers;
-    for (const Range& range : ranges(bucket, from))
-      b.requests[index(Stage::published)].push_back(
-          communicator_->receive(from, tag(bucket, Stage::published), bytes(flat + range.offset, range.count)));
+    for (const Pieces::Range& range : pieces_->ranges(bucket, from))
+      receive_range(b, bucket, Stage::published, from, flat + range.offset, range.count);
   }
   for (int k = 1; k < workers; ++k)
-    send_ranges(b, bucket, Stage::published, (me_ + k) % workers, me_, flat);
-}
-
-void OrderedExchange::finish() {
-  for (int bucket = 0; bucket < buckets(); ++bucket) {
-    for (const Stage stage : kStages)
-      wait(bucket, stage);
-  }
+    send_ranges(bucket, Stage::published, (me_ + k) % workers, me_, flat);
 }
 
 }  // namespace lockstep

@@ -49,9 +49,10 @@ int count_subtrees(LaneRange run, int lanes) {
 using CutCost = std::pair<std::int64_t, int>;
 constexpr CutCost kImpossible = {std::numeric_limits<std::int64_t>::max(), 0};
 
-/// The cheapest cut in which no share leaves its fair bounds [low, high] by more than `slack`; empty if there is none.
-std::vector<LaneRange> cheapest_cut(int lanes, std::span<const LaneRange> bounds, int slack) {
+/// The cheapest cut of `run` in which no share leaves its fair bounds [low, high] by more than `slack`; empty if there is none.
+std::vector<LaneRange> cheapest_cut(LaneRange run, int all_lanes, std::span<const LaneRange> bounds, int slack) {
   const auto workers = bounds.size();
+  const int lanes = run.size();
   const auto width = static_cast<std::size_t>(lanes) + 1;
   // cost[w·width + end]: the best for workers 0 … w−1 on lanes 0 … end−1; share: of worker w−1 in it.
   std::vector<CutCost> cost((workers + 1) * width, kImpossible);
@@ -65,7 +66,8 @@ std::vector<LaneRange> cheapest_cut(int lanes, std::span<const LaneRange> bounds
         continue;
       for (int n = std::min(high, lanes - begin); n >= std::max(1, bounds[w].begin - slack); --n) {
         const int outside = std::max({0, bounds[w].begin - n, n - bounds[w].end});
-        const CutCost here = {before.first + outside, before.second + count_subtrees({begin, begin + n}, lanes)};
+        const CutCost here = {before.first + outside,
+                              before.second + count_subtrees({run.begin + begin, run.begin + begin + n}, all_lanes)};
         const std::size_t at = (w + 1) * width + static_cast<std::size_t>(begin + n);
         if (here < cost[at]) {
           cost[at] = here;
@@ -79,10 +81,25 @@ std::vector<LaneRange> cheapest_cut(int lanes, std::span<const LaneRange> bounds
   std::vector<LaneRange> runs(workers);
   int end = lanes;
   for (std::size_t w = workers; w > 0; --w) {
-    runs[w - 1] = {end - share[w * width + static_cast<std::size_t>(end)], end};
-    end = runs[w - 1].begin;
+    const int begin = end - share[w * width + static_cast<std::size_t>(end)];
+    runs[w - 1] = {run.begin + begin, run.begin + end};
+    end = begin;
   }
   return runs;
+}
+
+/// Shares in proportion to `threads`, each at least one lane.
+std::vector<LaneRange> deal(LaneRange run, int all_lanes, std::span<const int> threads) {
+  const auto all = std::accumulate(threads.begin(), threads.end(), std::int64_t{0});
+  std::vector<LaneRange> bounds;
+  for (const int t : threads) {
+    const std::int64_t product = static_cast<std::int64_t>(run.size()) * t;
+    bounds.push_back({static_cast<int>(product / all), static_cast<int>((product + all - 1) / all)});
+  }
+  for (int slack = 0;; slack = 2 * slack + 1) {
+    if (auto runs = cheapest_cut(run, all_lanes, bounds, slack); !runs.empty())
+      return runs;
+  }
 }
 
 }  // namespace
@@ -94,16 +111,14 @@ std::vector<LaneRange> deal_lanes(int lanes, std::span<const int> threads_per_wo
   if (workers > lanes)
     throw UsageError(fmt::format("{} workers cannot share {} lanes: each needs at least one. Start at most {} workers, or give --lanes {}",
                                  workers, lanes, lanes, std::bit_ceil(static_cast<unsigned>(workers))));
-  const auto all = std::accumulate(threads_per_worker.begin(), threads_per_worker.end(), std::int64_t{0});
-  std::vector<LaneRange> bounds;
-  for (const int threads : threads_per_worker) {
-    const std::int64_t product = static_cast<std::int64_t>(lanes) * threads;
-    bounds.push_back({static_cast<int>(product / all), static_cast<int>((product + all - 1) / all)});
-  }
-  for (int slack = 0;; slack = 2 * slack + 1) {
-    if (auto runs = cheapest_cut(lanes, bounds, slack); !runs.empty())
-      return runs;
-  }
+  return deal({0, lanes}, lanes, threads_per_worker);
+}
+
+std::vector<LaneRange> deal_run(LaneRange run, int lanes, int threads) {
+  const std::vector<int> busy(static_cast<std::size_t>(std::min(threads, run.size())), 1);
+  std::vector<LaneRange> runs = deal(run, lanes, busy);
+  runs.resize(static_cast<std::size_t>(threads), {run.end, run.end});
+  return runs;
 }
 
 std::vector<LaneRange> maximal_subtrees(LaneRange run, int lanes) {
@@ -112,87 +127,38 @@ std::vector<LaneRange> maximal_subtrees(LaneRange run, int lanes) {
   return found;
 }
 
-/// Keeps the values that are still needed on a stack, and moves them out of the in-flight registers when a round ends.
-struct FoldPlan::Builder {
-  struct Held {
-    int reg = -1;  ///< −1: nothing, all lanes below are empty
-    int op = -1;   ///< the op of this round that made it, −1 if none did
-  };
-  struct Free {
-    int reg;
-    int since;  ///< usable from this op of the round on
-  };
-
-  FoldPlan& plan;
-  std::vector<Held> held = {};
-  std::vector<Free> free = {};
-  int round_begin = 0;
-
-  int take_slot(int op) {
-    const auto fits = std::ranges::find_if(free, [&](const Free& f) { return f.since <= op; });
-    if (fits == free.end())
-      return plan.in_flight_ + plan.slots_++;
-    const int reg = fits->reg;
-    free.erase(fits);
-    return reg;
-  }
-
-  /// What survives the round must lie in a slot: the op that made it writes there instead, or a lane's copy is copied.
-  void end_round() {
-    const int now = static_cast<int>(plan.ops_.size());
-    for (Held& value : held) {
-      if (value.reg >= 0 && value.reg < plan.in_flight_) {
-        const int slot = take_slot(value.op >= 0 ? value.op : now);
-        if (value.op >= 0)
-          plan.ops_[static_cast<std::size_t>(value.op)].dst = slot;
-        else
-          plan.ops_.push_back({slot, value.reg, -1});
-        value.reg = slot;
-      }
-      value.op = -1;
-    }
-    for (Free& f : free)
-      f.since = 0;
-    plan.round_ends_.push_back(plan.ops_.size());
-    round_begin += plan.in_flight_;
-  }
-
-  void lane(int lane, int samples) {
-    while (lane - plan.run_.begin >= round_begin + plan.in_flight_)
-      end_round();
-    held.push_back({samples > 0 ? lane - plan.run_.begin - round_begin : -1, -1});
-  }
-
-  void add() {
-    const Held right = held.back();
-    held.pop_back();
-    Held& left = held.back();
-    if (right.reg < 0)
-      return;
-    if (left.reg < 0) {
-      left = right;
-      return;
-    }
-    const int op = static_cast<int>(plan.ops_.size());
-    plan.ops_.push_back({left.reg, left.reg, right.reg});
-    if (right.reg >= plan.in_flight_)
-      free.push_back({right.reg, op + 1});
-    left.op = op;
-  }
-};
-
-FoldPlan::FoldPlan(LaneRange run, int in_flight, std::span<const int> samples, ReduceMode mode) : run_(run), in_flight_(in_flight) {
-  if (run.begin < 0 || run.size() < 1 || run.end > static_cast<int>(samples.size()) || in_flight < 1)
-    throw UsageError(
-        fmt::format("lanes {}..{} of {} cannot be folded with {} in flight", run.begin, run.end - 1, samples.size(), in_flight));
-  Builder build{*this};
+FoldPlan::FoldPlan(LaneRange run, std::span<const int> samples, ReduceMode mode) : run_(run) {
+  if (run.begin < 0 || run.size() < 0 || run.end > static_cast<int>(samples.size()))
+    throw UsageError(fmt::format("lanes {}..{} of {} cannot be folded", run.begin, run.end - 1, samples.size()));
+  std::vector<int> held;  // buffers on the stack, −1: nothing, all lanes below are empty
+  std::vector<bool> taken;
+  Lane* last = nullptr;  // the last that is not empty: sums are due as soon as it is there
   const auto leaf = [&](LaneRange node) {
     if (node.size() > 1)
       return false;
-    build.lane(node.begin, samples[static_cast<std::size_t>(node.begin)]);
+    Lane& lane = lanes_.emplace_back(Lane{-1, ops_.size(), ops_.size()});
+    if (samples[static_cast<std::size_t>(node.begin)] > 0) {
+      lane.target = static_cast<int>(std::find(taken.begin(), taken.end(), false) - taken.begin());
+      taken.resize(std::max(taken.size(), static_cast<std::size_t>(lane.target) + 1));
+      taken[static_cast<std::size_t>(lane.target)] = true;
+      last = &lane;
+    }
+    held.push_back(lane.target);
     return true;
   };
-  const auto add = [&] { build.add(); };
+  const auto add = [&] {
+    const int right = held.back();
+    held.pop_back();
+    int& left = held.back();
+    if (left >= 0 && right >= 0) {
+      ops_.push_back({left, left, right});
+      last->ops_end = ops_.size();
+      taken[static_cast<std::size_t>(right)] = false;
+    } else {
+      left = std::max(left, right);
+    }
+  };
+  lanes_.reserve(static_cast<std::size_t>(run.size()));
   if (mode == ReduceMode::exact) {
     for (const LaneRange& subtree : maximal_subtrees(run, static_cast<int>(samples.size())))
       postfix(subtree, leaf, add);
@@ -203,24 +169,21 @@ FoldPlan::FoldPlan(LaneRange run, int in_flight, std::span<const int> samples, R
         add();
     }
   }
-  round_ends_.push_back(ops_.size());
-  for (const Builder::Held& value : build.held)
-    partials_.push_back(value.reg);
+  buffers_ = static_cast<int>(taken.size());
+  partials_ = std::move(held);
 }
 
-LaneRange FoldPlan::lanes(int round) const {
-  const int begin = run_.begin + round * in_flight_;
-  return {begin, std::min(run_.end, begin + in_flight_)};
+std::span<const SumOp> FoldPlan::ops(int lane) const {
+  const Lane& l = lanes_[static_cast<std::size_t>(lane - run_.begin)];
+  return {ops_.data() + l.ops_begin, l.ops_end - l.ops_begin};
 }
 
-std::span<const SumOp> FoldPlan::ops(int round) const {
-  const auto r = static_cast<std::size_t>(round);
-  const std::size_t begin = r == 0 ? 0 : round_ends_[r - 1];
-  return {ops_.data() + begin, round_ends_[r] - begin};
-}
+RestPlan::RestPlan(std::span<const LaneRange> runs, std::span<const int> samples, ReduceMode mode)
+    : RestPlan(runs, {0, static_cast<int>(samples.size())}, samples, mode) {}
 
-RestPlan::RestPlan(std::span<const LaneRange> runs, std::span<const int> samples, ReduceMode mode) {
-  const int lanes = static_cast<int>(samples.size());
+RestPlan::RestPlan(std::span<const LaneRange> runs, LaneRange whole, std::span<const int> samples, ReduceMode mode) {
+  if (std::ranges::none_of(samples, [](int n) { return n > 0; }))
+    throw UsageError("a step needs at least one sample in some lane");
   const auto empty = [&](LaneRange node) {
     return std::all_of(samples.begin() + node.begin, samples.begin() + node.end, [](int n) { return n == 0; });
   };
@@ -254,23 +217,24 @@ RestPlan::RestPlan(std::span<const LaneRange> runs, std::span<const int> samples
   };
 
   if (mode == ReduceMode::exact) {
-    int worker = 0;
+    int run = 0;
     int partial = 0;
     const auto leaf = [&](LaneRange node) {
-      while (runs[static_cast<std::size_t>(worker)].end <= node.begin) {
-        ++worker;
+      while (runs[static_cast<std::size_t>(run)].end <= node.begin) {
+        ++run;
         partial = 0;
       }
-      if (node.end > runs[static_cast<std::size_t>(worker)].end)
+      if (node.end > runs[static_cast<std::size_t>(run)].end)
         return false;
-      push(node, {worker, partial++});
+      push(node, {run, partial++});
       return true;
     };
-    postfix({0, lanes}, leaf, add);
+    for (const LaneRange& subtree : maximal_subtrees(whole, static_cast<int>(samples.size())))
+      postfix(subtree, leaf, add);
   } else {
-    for (std::size_t w = 0; w < runs.size(); ++w) {
-      push(runs[w], {static_cast<int>(w), 0});
-      if (w > 0)
+    for (std::size_t r = 0; r < runs.size(); ++r) {
+      push(runs[r], {static_cast<int>(r), 0});
+      if (r > 0)
         add();
     }
   }
@@ -278,15 +242,14 @@ RestPlan::RestPlan(std::span<const LaneRange> runs, std::span<const int> samples
   const auto number = [&](int reg) { return reg < -1 ? static_cast<int>(sources_.size()) - 2 - reg : reg; };
   for (SumOp& op : ops_)
     op = {number(op.dst), number(op.a), number(op.b)};
-  result_ = number(held.back());
-  if (result_ < 0)
-    throw UsageError("a step needs at least one sample in some lane");
+  for (const int reg : held)
+    results_.push_back(number(reg));
 }
 
-std::vector<int> partials_per_worker(std::span<const LaneRange> runs, ReduceMode mode) {
+std::vector<int> partials_per_run(std::span<const LaneRange> runs, ReduceMode mode) {
   std::vector<int> counts;
   for (const LaneRange& run : runs)
-    counts.push_back(mode == ReduceMode::exact ? count_subtrees(run, runs.back().end) : 1);
+    counts.push_back(mode == ReduceMode::exact || run.size() == 0 ? count_subtrees(run, runs.back().end) : 1);
   return counts;
 }
 

@@ -35,72 +35,76 @@ struct SumOp {
 /// subtrees. Throws UsageError if there are more workers than lanes, none at all, or one without a thread.
 [[nodiscard]] std::vector<LaneRange> deal_lanes(int lanes, std::span<const int> threads_per_worker);
 
+/// Cuts a worker's run in the same way into one contiguous run a thread; where there are fewer lanes than threads the last get none.
+[[nodiscard]] std::vector<LaneRange> deal_run(LaneRange run, int lanes, int threads);
+
 /// The largest nodes of the tree over `lanes` lanes that lie inside `run`, left to right; together they are the run.
 /// The tree splits n lanes at the largest power of two below n, again and again: n = 7 is ((0+1)+(2+3))+((4+5)+6).
 [[nodiscard]] std::vector<LaneRange> maximal_subtrees(LaneRange run, int lanes);
 
-/// How a worker folds its lanes, T in flight at a time, into the sums of its maximal subtrees (with ReduceMode::arrival: into one sum).
-/// Round k holds the lanes run.begin + k·T …; in-flight copy i is register i, model-sized slots are the registers from T on. In-flight
-/// registers are scratch once their round is folded. After the last round the partials may lie in either kind, so that one round of one
-/// lane needs no op and no slot. A lane of no samples is skipped: its register is never read.
+/// How a thread folds its lanes, which finish one after the other, into the sums of the maximal subtrees of its run (with
+/// ReduceMode::arrival: into one sum). A lane writes its gradient to buffer target(lane); once it is there ops(lane) run, all of them
+/// additions in place. Few buffers are needed, one a level of the tree and one a subtree. A lane of no samples is skipped.
 class FoldPlan {
  public:
-  /// `samples[lane]` for all lanes of the job. Requires run inside [0, samples.size()), in_flight ≥ 1.
-  FoldPlan(LaneRange run, int in_flight, std::span<const int> samples, ReduceMode mode = ReduceMode::exact);
+  /// `samples[lane]` for all lanes of the job. Requires run inside [0, samples.size()); it may be empty.
+  FoldPlan(LaneRange run, std::span<const int> samples, ReduceMode mode = ReduceMode::exact);
 
-  [[nodiscard]] int rounds() const { return static_cast<int>(round_ends_.size()); }
-  /// The lanes of a round, in the order of their registers.
-  [[nodiscard]] LaneRange lanes(int round) const;
-  /// What to run once the lanes of `round` are there.
-  [[nodiscard]] std::span<const SumOp> ops(int round) const;
-  /// Model-sized slots needed: at most what the same run without empty lanes needs.
-  [[nodiscard]] int slots() const { return slots_; }
-  /// After the last round: the register of each maximal subtree's sum in the order of maximal_subtrees(), or −1 where all its lanes are
-  /// empty.
+  /// −1 for a lane of no samples.
+  [[nodiscard]] int target(int lane) const { return lanes_[static_cast<std::size_t>(lane - run_.begin)].target; }
+  [[nodiscard]] std::span<const SumOp> ops(int lane) const;
+  /// At most what the same run without empty lanes needs.
+  [[nodiscard]] int buffers() const { return buffers_; }
+  /// In the end: the buffer of each maximal subtree's sum in the order of maximal_subtrees(), or −1 where all its lanes are empty.
   [[nodiscard]] std::span<const int> partials() const { return partials_; }
 
  private:
-  struct Builder;
+  struct Lane {
+    int target = -1;
+    std::size_t ops_begin = 0, ops_end = 0;
+  };
 
   LaneRange run_;
-  int in_flight_;
-  int slots_ = 0;
+  int buffers_ = 0;
   std::vector<SumOp> ops_;
-  std::vector<std::size_t> round_ends_;
+  std::vector<Lane> lanes_;
   std::vector<int> partials_;
 };
 
-/// How the owner of a piece evaluates the rest of the tree from the workers' partials. Registers 0 … sources−1 hold the partials and are
-/// only read; scratch registers follow.
+/// How the rest of the tree is evaluated from the partials of several runs of lanes: those of a worker's threads, or of all workers.
+/// Registers 0 … sources−1 hold the partials and are only read; scratch registers follow.
 class RestPlan {
  public:
-  /// A worker and the number of one of its partials (its place in FoldPlan::partials()).
+  /// A run and the number of one of its partials (its place in FoldPlan::partials()).
   struct Source {
-    int worker = 0;
+    int run = 0;
     int partial = 0;
     bool operator==(const Source&) const = default;
   };
 
-  /// `runs` of all workers in rank order, together lanes 0 … samples.size()−1. Throws UsageError if no lane has a sample.
+  /// `runs` in order are together lanes 0 … samples.size()−1, or the lanes of `whole`: then there is a result for each of its maximal
+  /// subtrees. Throws UsageError if all lanes of the job are empty.
   RestPlan(std::span<const LaneRange> runs, std::span<const int> samples, ReduceMode mode = ReduceMode::exact);
+  RestPlan(std::span<const LaneRange> runs, LaneRange whole, std::span<const int> samples, ReduceMode mode = ReduceMode::exact);
 
-  /// Register i of the program is sources()[i], left to right in the tree, grouped by worker. Empty partials are absent.
+  /// Register i of the program is sources()[i], left to right in the tree, grouped by run. Empty partials are absent.
   [[nodiscard]] std::span<const Source> sources() const { return sources_; }
   [[nodiscard]] std::span<const SumOp> ops() const { return ops_; }
-  /// Scratch registers, numbered from sources().size(): at most ceil(log2(sources)).
+  /// Scratch registers, numbered from sources().size(): at most ceil(log2(sources)) for one result.
   [[nodiscard]] int scratch() const { return scratch_; }
-  /// The register of the sum: a source's own when there is only one.
-  [[nodiscard]] int result() const { return result_; }
+  /// The register of each sum: a source's own when it is the only one; −1 where all lanes are empty.
+  [[nodiscard]] std::span<const int> results() const { return results_; }
 
  private:
   std::vector<Source> sources_;
   std::vector<SumOp> ops_;
   int scratch_ = 0;
-  int result_ = -1;
+  std::vector<int> results_;
 };
 
-/// Partials that each worker has when no lane is empty (their number does not grow when some are): F of every worker, m = ΣF.
-[[nodiscard]] std::vector<int> partials_per_worker(std::span<const LaneRange> runs, ReduceMode mode = ReduceMode::exact);
+/// Partials that each run has when no lane is empty (their number does not grow when some are): F of every worker, m = ΣF.
+/// `runs` end with the last lane of the job.
+[[nodiscard]] std::vector<int> partials_per_run(std::span<const LaneRange> runs, ReduceMode mode = ReduceMode::exact);
 
 /// Sums of doubles along the tree: per_lane [lanes, width] row-major → sum [width], where width = sum.size() and lanes = samples.size().
 /// Lanes of no samples are skipped; where all are empty the sum is 0. Allocates nothing.

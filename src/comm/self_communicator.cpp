@@ -53,7 +53,6 @@ class SelfCommunicator final : public Communicator {
       nobody(root);
   }
   void barrier(Waiting) override {}
-  void set_deadline(std::chrono::duration<double>) override {}
   [[noreturn]] void abort(ExitCode code) override {
     std::fflush(nullptr);
     std::_Exit(static_cast<int>(code));

@@ -262,22 +262,22 @@ Chunk Dataset::read_chunk(std::size_t chunk) const {
 void check_labels(const Dataset& dataset, std::int64_t classes) {
   const std::size_t field = dataset.field_index("labels");
   const Field& labels = dataset.fields()[field];
-  if (labels.dtype != DType::i32 || labels.sample.rank() != 0) {
-    throw DataError(fmt::format("{}: /labels is {} {} a row, but a class is one i32.", dataset.path().string(), name_of(labels.dtype),
-                                labels.sample.str()));
+  if (labels.dtype != DType::i32) {
+    throw DataError(fmt::format("{}: /labels is {}, but a class is an i32.", dataset.path().string(), name_of(labels.dtype)));
   }
+  const std::int64_t width = labels.sample.elements();
   for (std::size_t c = 0; c < dataset.chunks().size(); ++c) {
     const ChunkInfo& chunk = dataset.chunks()[c];
     const std::vector<std::byte> bytes = dataset.read_field(c, field);
-    for (std::int64_t i = 0; i < chunk.rows; ++i) {
+    for (std::int64_t i = 0; i < chunk.rows * width; ++i) {
       std::int32_t label = 0;
       std::memcpy(&label, bytes.data() + i * 4, 4);
       if (label < 0 || label >= classes) {
         const std::string advice = label < 0 ? "Labels count from 0. L" : fmt::format("Give --classes {}, or l", label + 1);
-        throw DataError(
-            fmt::format("/labels holds the class {} in row {} of {}, but the model has {} outputs (0..{}).\n"
-                        "  {}ook at the data with: lockstep inspect {}",
-                        label, chunk.first + i, dataset.shard_name(chunk.shard), classes, classes - 1, advice, dataset.path().string()));
+        throw DataError(fmt::format(
+            "/labels holds the class {} in row {} of {}, but the model has {} outputs (0..{}).\n"
+            "  {}ook at the data with: lockstep inspect {}",
+            label, chunk.first + i / width, dataset.shard_name(chunk.shard), classes, classes - 1, advice, dataset.path().string()));
       }
     }
   }

@@ -85,7 +85,7 @@ class Dataset {
   std::shared_ptr<State> state_;
 };
 
-/// Reads all labels (i32 [n]) and throws DataError for the first outside 0 … classes − 1, naming value, row and shard.
+/// Reads all labels (i32 [n, ...]) and throws DataError for the first outside 0 … classes − 1, naming value, row and shard.
 void check_labels(const Dataset& dataset, std::int64_t classes);
 
 /// A run of rows of a dataset in natural order.

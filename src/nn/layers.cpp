@@ -121,10 +121,29 @@ Value dropout(const Scope& scope, const std::string& name, Value x, double rate)
   return scope.training && rate > 0 ? lockstep::dropout(x, rate, name) : x;
 }
 
+Value layer_norm(const Scope& scope, const std::string& name, Value x, double eps) {
+  const Shape shape{x.shape()[-1]};
+  return lockstep::layer_norm(x, scope.graph.parameter(name + ".weight", shape, Initializer::ones()),
+                              scope.graph.parameter(name + ".bias", shape, Initializer::zeros()), eps);
+}
+
+Value embedding(const Scope& scope, const std::string& name, Value indexes, std::int64_t rows, std::int64_t width, Initializer weight) {
+  return lockstep::embedding(indexes, scope.graph.parameter(name + ".weight", {rows, width}, weight));
+}
+
+Value self_attention(const Scope& scope, const std::string& name, Value x, std::int64_t heads, bool causal, Initializer weight) {
+  const std::int64_t width = x.shape()[-1];
+  const Value qkv = dense(scope, name + ".qkv", x, 3 * width, weight);
+  return dense(scope, name + ".projection", attention(qkv, heads, causal), width, weight);
+}
+
 void classify(const Scope& scope, Value logits) {
-  const Value labels = scope.graph.input("labels", {kBatch}, DType::i32);
-  scope.graph.set_output("loss", softmax_cross_entropy(logits, labels));
-  scope.graph.set_output("correct", correct(logits, labels));
+  std::vector<std::int64_t> shape{kBatch};
+  shape.insert(shape.end(), logits.shape().dims().begin() + 1, logits.shape().dims().end() - 1);
+  const Value labels = scope.graph.input("labels", Shape(shape), DType::i32);
+  const auto of_a_sample = [](Value v) { return v.shape().rank() == 1 ? v : mean(flatten(v), {1}); };
+  scope.graph.set_output("loss", of_a_sample(softmax_cross_entropy(logits, labels)));
+  scope.graph.set_output("correct", of_a_sample(correct(logits, labels)));
   scope.graph.set_output("logits", logits);
 }
 

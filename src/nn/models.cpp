@@ -77,23 +77,41 @@ Value resnet20(const Scope& scope, const ModelOptions& options, Value x) {
   return dense(scope, "fc", global_average_pool(x), options.classes, Initializer::glorot());
 }
 
+Value gpt(const Scope& scope, const ModelOptions& options, Value tokens) {
+  if (options.sample.rank() != 1) {
+    throw UsageError(fmt::format("the model gpt needs samples of tokens [context], not {}", options.sample.str()));
+  }
+  const std::int64_t blocks = or_default(options.depth, 4), width = or_default(options.width, 128), heads = or_default(options.heads, 4);
+  const Initializer init = Initializer::normal(0, 0.02);
+  const Value position = scope.graph.parameter("position_embedding.weight", {options.sample[0], width}, init);
+  Value x = add(nn::embedding(scope, "token_embedding", tokens, options.classes, width, init), position);
+  for (std::int64_t i = 0; i < blocks; ++i) {
+    const std::string block = fmt::format("blocks.{}.", i);
+    x = add(x, self_attention(scope, block + "attention", nn::layer_norm(scope, block + "norm1", x), heads, true, init));
+    const Value wide = gelu(dense(scope, block + "dense1", nn::layer_norm(scope, block + "norm2", x), 4 * width, init));
+    x = add(x, dense(scope, block + "dense2", wide, width, init));
+  }
+  return dense(scope, "head", nn::layer_norm(scope, "norm", x), options.classes, init);
+}
+
 struct Builtin {
   std::string_view name;
   Value (*logits)(const Scope& scope, const ModelOptions& options, Value x);
+  DType features = DType::f32;
 };
-constexpr std::array kModels{Builtin{"mlp", mlp}, Builtin{"cnn", cnn}, Builtin{"resnet20", resnet20}};
+constexpr std::array kModels{Builtin{"mlp", mlp}, Builtin{"cnn", cnn}, Builtin{"resnet20", resnet20}, Builtin{"gpt", gpt, DType::i32}};
 
 }  // namespace
 
 Model build_model(const ModelOptions& options) {
   const auto* model = std::ranges::find(kModels, options.name, &Builtin::name);
   if (model == kModels.end()) {
-    throw UsageError(fmt::format("there is no model '{}'; there are mlp, cnn and resnet20", options.name));
+    throw UsageError(fmt::format("there is no model '{}'; there are mlp, cnn, resnet20 and gpt", options.name));
   }
   return make_model([&](Scope& scope) {
     std::vector<std::int64_t> shape{kBatch};
     shape.insert(shape.end(), options.sample.dims().begin(), options.sample.dims().end());
-    classify(scope, model->logits(scope, options, scope.graph.input("features", Shape(shape))));
+    classify(scope, model->logits(scope, options, scope.graph.input("features", Shape(shape), model->features)));
   });
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ops/define.hpp"
+#include "ops/wide.hpp"
 
 namespace lockstep {
 
@@ -36,7 +37,7 @@ void reference_binary(const ReferenceCall& call, F f) {
 
 /// Tile loops. `out` may be an operand: element i is read before it is written and no other is touched, so the compiler may vectorise.
 template <class F>
-void tile_unary(float* out, const float* const* in, std::size_t n, F f) {
+LOCKSTEP_WIDE void tile_unary(float* out, const float* const* in, std::size_t n, F f) {
   const float* const x = in[0];
 #pragma GCC ivdep
   for (std::size_t i = 0; i < n; ++i) {
@@ -45,7 +46,7 @@ void tile_unary(float* out, const float* const* in, std::size_t n, F f) {
 }
 
 template <class F>
-void tile_binary(float* out, const float* const* in, std::size_t n, F f) {
+LOCKSTEP_WIDE void tile_binary(float* out, const float* const* in, std::size_t n, F f) {
   const float* const a = in[0];
   const float* const b = in[1];
 #pragma GCC ivdep

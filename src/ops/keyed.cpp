@@ -1,5 +1,9 @@
 #include "ops/keyed.hpp"
 
+#include <cmath>
+
+#include "ops/fast_math.hpp"
+
 #ifdef __AVX2__
 #include <immintrin.h>
 #endif
@@ -15,6 +19,29 @@ constexpr std::uint32_t kWeyl0 = 0x9E3779B9U, kWeyl1 = 0xBB67AE85U;
 std::vector<TensorType> infer_drawn(std::string_view op, std::span<const TensorType> in, const Attrs& attrs) {
   check_count(op, in, 0);
   return {{batch_shape(attrs), DType::f32}};
+}
+
+KeyedNumbers keyed_uniforms(const KeyedWords& words) {
+  KeyedNumbers numbers;
+  for (std::size_t i = 0; i < kKeyedBlock; ++i) {
+    numbers[i] = static_cast<float>(static_cast<std::int32_t>(words[i] >> 8U)) * 0x1p-24F;
+  }
+  return numbers;
+}
+
+KeyedNumbers keyed_normals(const KeyedWords& words) {
+  KeyedNumbers numbers;
+  for (std::size_t pair = 0; pair < kKeyedBlock; pair += 2 * kKeyedCounters) {
+    for (std::size_t j = pair; j < pair + kKeyedCounters; ++j) {
+      const float u = static_cast<float>(static_cast<std::int32_t>((words[j] >> 8U) + 1U)) * 0x1p-24F;
+      const float v = static_cast<float>(static_cast<std::int32_t>(words[j + kKeyedCounters] >> 8U)) * 0x1p-24F;
+      const float radius = std::sqrt(-2.0F * fast::log(u));
+      const fast::SinCos turn = fast::sincos_turns(v);
+      numbers[j] = radius * turn.cos;
+      numbers[j + kKeyedCounters] = radius * turn.sin;
+    }
+  }
+  return numbers;
 }
 
 #ifdef __AVX2__

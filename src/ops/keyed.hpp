@@ -70,6 +70,12 @@ std::unique_ptr<CpuKernel> keyed_kernel(std::string_view purpose, const Attrs& a
   });
 }
 
+/// The numbers that a block's words stand for: uniform in [0, 1), multiples of 2^−24; and normal with mean 0 and deviation 1, see
+/// random_normal.
+using KeyedNumbers = std::array<float, kKeyedBlock>;
+[[nodiscard]] KeyedNumbers keyed_uniforms(const KeyedWords& words);
+[[nodiscard]] KeyedNumbers keyed_normals(const KeyedWords& words);
+
 /// In (0, 1], for logarithms.
 inline float unit_float_above_zero(std::uint32_t word) { return static_cast<float>((word >> 8U) + 1U) * 0x1p-24F; }
 

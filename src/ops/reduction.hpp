@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <limits>
 #include <vector>
 
@@ -46,41 +47,91 @@ ReductionShape reduction_shape(const KernelSpec& spec);
 /// The layout rule: channels_last operands stay so where the result, plain, has its axes in the same order.
 void reduction_layouts(KernelSpec& spec);
 
+/// Eight numbers side by side.
+using Eight = float __attribute__((vector_size(32)));
+inline Eight load_eight(const float* x) {
+  Eight eight;
+  std::memcpy(&eight, x, sizeof eight);
+  return eight;
+}
+
 struct SumFold {
   static constexpr float kStart = 0;
-  static float combine(float a, float b) { return a + b; }
+  template <class T>
+  static T combine(T a, T b) {
+    return a + b;
+  }
 };
 struct MaxFold {
   static constexpr float kStart = -std::numeric_limits<float>::infinity();
-  static float combine(float a, float b) { return (a > b) | (a != a) ? a : b; }
+  template <class T>
+  static T combine(T a, T b) {
+    return (a > b) | (a != a) ? a : b;
+  }
 };
 
-/// One number from n, with 32 accumulators: the order depends on n alone.
+/// One number from n, 32 combined side by side and then as a tree: the order depends on n alone.
 template <class Fold>
 float fold_row(const float* x, std::size_t n) {
-  constexpr std::size_t kWidth = 32, kVector = 8;
-  std::array<float, kWidth> part;
-  part.fill(Fold::kStart);
+  Eight part[4];
+  for (Eight& eight : part) {
+    eight = Eight{} + Fold::kStart;
+  }
   std::size_t i = 0;
-  for (; i + kWidth <= n; i += kWidth) {
-    for (std::size_t j = 0; j < kWidth; ++j) {
-      part[j] = Fold::combine(part[j], x[i + j]);
+  for (; i + 32 <= n; i += 32) {
+    for (std::size_t p = 0; p < 4; ++p) {
+      part[p] = Fold::combine(part[p], load_eight(x + i + 8 * p));
     }
   }
-  for (; i + kVector <= n; i += kVector) {
-    for (std::size_t j = 0; j < kVector; ++j) {
-      part[j] = Fold::combine(part[j], x[i + j]);
+  for (; i + 8 <= n; i += 8) {
+    part[0] = Fold::combine(part[0], load_eight(x + i));
+  }
+  Eight rest = Eight{} + Fold::kStart;
+  std::memcpy(&rest, x + i, (n - i) * sizeof(float));
+  part[1] = Fold::combine(part[1], rest);
+  Eight all = Fold::combine(Fold::combine(part[0], part[1]), Fold::combine(part[2], part[3]));
+  all = Fold::combine(all, __builtin_shufflevector(all, all, 4, 5, 6, 7, 0, 1, 2, 3));
+  all = Fold::combine(all, __builtin_shufflevector(all, all, 2, 3, 0, 1, 6, 7, 4, 5));
+  return Fold::combine(all, __builtin_shufflevector(all, all, 1, 0, 3, 2, 5, 4, 7, 6))[0];
+}
+
+/// What the terms of `sums_of` are made of: number i of a row, or eight from i on.
+struct EightAt {
+  std::int64_t i;
+  Eight operator()(const float* row) const { return load_eight(row + i); }
+};
+struct OneAt {
+  std::int64_t i;
+  float operator()(const float* row) const { return row[i]; }
+};
+
+/// K sums at once: Σ term(at)[k] for 0 ≤ i < n, where `at(row)` is row[i], for one i or eight; such as
+/// sums_of<1>(n, [=](auto at) { return std::array{at(a) * at(b)}; }). In an order that depends on n alone: 16 sums side by side in float,
+/// added as a tree, in double from 8 on.
+template <std::size_t K, class Term>
+std::array<double, K> sums_of(std::int64_t n, Term term) {
+  Eight low[K] = {}, high[K] = {};
+  std::int64_t i = 0;
+  for (; i + 16 <= n; i += 16) {
+    const auto first = term(EightAt{i}), second = term(EightAt{i + 8});
+    for (std::size_t k = 0; k < K; ++k) {
+      low[k] += first[k];
+      high[k] += second[k];
     }
   }
-  for (std::size_t j = 0; i + j < n; ++j) {
-    part[j] = Fold::combine(part[j], x[i + j]);
-  }
-  for (std::size_t width = kWidth / 2; width > 0; width /= 2) {
-    for (std::size_t j = 0; j < width; ++j) {
-      part[j] = Fold::combine(part[j], part[j + width]);
+  for (int l = 0; i < n; ++i, ++l) {
+    const auto one = term(OneAt{i});
+    for (std::size_t k = 0; k < K; ++k) {
+      low[k][l % 8] += one[k];
     }
   }
-  return part[0];
+  std::array<double, K> sums;
+  for (std::size_t k = 0; k < K; ++k) {
+    const Eight all = low[k] + high[k];
+    const auto pair = [&](int l) { return static_cast<double>(all[l]) + static_cast<double>(all[l + 4]); };
+    sums[k] = (pair(0) + pair(2)) + (pair(1) + pair(3));
+  }
+  return sums;
 }
 
 /// Combines rows [rows, length] into out [length], four rows at a time and each 1,024 rows apart, so that a sum of very many loses little,

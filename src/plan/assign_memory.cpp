@@ -59,20 +59,15 @@ class MemoryPass {
     return {Place::Zone::parameters, static_cast<std::size_t>(flat_.tensor(name).offset)};
   }
 
-  [[nodiscard]] Ref root(Ref ref) const {
-    while (graph_.node(ref.node).op->view()) {
-      ref = graph_.node(ref.node).inputs[0];
-    }
-    return ref;
-  }
+  [[nodiscard]] Ref root(Ref ref) const { return lockstep::root(graph_, ref); }
 
   /// Gradients and state updates are written where they are summed.
   void place_flat_outputs() {
     for (const auto& [name, ref] : graph_.outputs()) {
       for (const std::string_view prefix : {kGradientPrefix, kStatePrefix}) {
         if (name.starts_with(prefix)) {
-          const auto offset = static_cast<std::size_t>(flat_.tensor(name.substr(prefix.size())).offset);
-          memory_.places[root(ref)] = {Place::Zone::gradients, offset};
+          const std::int64_t offset = flat_.tensor(name.substr(prefix.size())).offset;
+          memory_.places[root(ref)] = {Place::Zone::gradients, static_cast<std::size_t>(offset), flat_.bucket_of(offset)};
         }
       }
     }

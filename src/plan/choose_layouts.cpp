@@ -1,4 +1,4 @@
-#include <set>
+#include <algorithm>
 
 #include "ops/table.hpp"
 #include "plan/passes.hpp"
@@ -15,12 +15,10 @@ class LayoutPass {
     for (std::size_t id = 0; id < old_.nodes().size(); ++id) {
       place(id);
     }
-    std::set<Ref> own_memory;
     for (const auto& [name, ref] : old_.outputs()) {
-      Ref moved = reordered({moved_[static_cast<std::size_t>(ref.node)], ref.output}, Layout::plain);
-      if (is_shared(moved) || !own_memory.insert(root(moved)).second) {
+      Ref moved{moved_[static_cast<std::size_t>(ref.node)], ref.output};
+      if (!has_own_memory(old_, name) || laid_.layout(moved) != Layout::plain) {
         moved = reorder(moved, Layout::plain);
-        own_memory.insert(moved);
       }
       laid_.graph.set_output(name, laid_.graph.value(moved));
     }
@@ -96,15 +94,6 @@ class LayoutPass {
     return result;
   }
 
-  [[nodiscard]] Ref root(Ref ref) const {
-    while (laid_.graph.node(ref.node).op->view()) {
-      ref = laid_.graph.node(ref.node).inputs[0];
-    }
-    return ref;
-  }
-  /// Leaves' memory is not the lane's to hand out.
-  [[nodiscard]] bool is_shared(Ref ref) const { return leaf::is_leaf(*laid_.graph.node(root(ref).node).op); }
-
   const Graph& old_;
   LaidOut laid_;
   std::vector<int> moved_;
@@ -112,6 +101,27 @@ class LayoutPass {
 };
 
 }  // namespace
+
+Ref root(const Graph& graph, Ref ref) {
+  while (graph.node(ref.node).op->view()) {
+    ref = graph.node(ref.node).inputs[0];
+  }
+  return ref;
+}
+
+bool has_own_memory(const Graph& graph, const std::string& output) {
+  const Ref mine = root(graph, graph.output(output));
+  if (leaf::is_leaf(*graph.node(mine.node).op)) {
+    return false;
+  }
+  const bool flat = output.starts_with(kGradientPrefix) || output.starts_with(kStatePrefix);
+  const bool read = flat && std::ranges::any_of(graph.nodes(), [&](const Node& node) {
+                      return !node.op->view() && std::ranges::any_of(node.inputs, [&](Ref ref) { return root(graph, ref) == mine; });
+                    });
+  const bool shared =
+      std::ranges::any_of(graph.outputs(), [&](const auto& other) { return other.first != output && root(graph, other.second) == mine; });
+  return !read && !shared;
+}
 
 LaidOut choose_layouts(const Graph& graph) { return LayoutPass(graph).run(); }
 

@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+#include <set>
 
+#include "ops/matmul/matmul.hpp"
 #include "ops/table.hpp"
 #include "plan/passes.hpp"
 
@@ -73,32 +76,79 @@ PlanStep make_step(const LaidOut& laid, const Group& group, const GroupCall& cal
   return step;
 }
 
-/// After which step each tensor of the gradient is written and nobody reads it again (it may serve other values too), and from that how
-/// many buckets are complete after each step: from then on other threads may fold into it.
-void mark_buckets(std::vector<PlanStep>& steps, const FlatLayout& flat) {
-  std::vector<std::size_t> done_at(flat.tensors.size(), 0);
+/// A matrix product whose result is spread over several buckets, as one step for each: the rows of one bucket at a time.
+std::vector<PlanStep> cut_rows(const PlanStep& whole, const LaidOut& laid, int id, const FlatLayout& flat) {
+  const Node& node = laid.graph.node(id);
+  const KernelSpec spec = spec_of(laid, id);
+  const bool transposed = node.attrs.integer("transpose_a") != 0;
+  const std::int64_t rows = spec.out[0].shape[0], columns = spec.out[0].shape[1], summed = spec.in[0].shape[transposed ? 0 : 1];
+  const auto begin = static_cast<std::int64_t>(whole.out[0].at);
+  std::vector<PlanStep> parts;
+  for (int b = flat.bucket_of(begin); b < static_cast<int>(flat.buckets.size()); ++b) {
+    for (const FlatRange& range : flat.buckets[static_cast<std::size_t>(b)]) {
+      if (range.begin < begin || range.begin >= begin + rows * columns) {
+        continue;
+      }
+      const std::int64_t first = (range.begin - begin) / columns, count = (range.end - range.begin) / columns;
+      KernelSpec some = spec;
+      some.in[0].shape = transposed ? Shape{summed, count} : Shape{count, summed};
+      some.out[0].shape = {count, columns};
+      some.attrs.set(kLeadingA, transposed ? rows : summed);
+      PlanStep& part = parts.emplace_back(whole);
+      part.make = [factory = entry(*node.op).cpu, some] { return factory(some); };
+      part.in[0].skip = static_cast<std::size_t>(first * (transposed ? 1 : summed)) * sizeof(float);
+      part.out = {{Place::Zone::gradients, static_cast<std::size_t>(range.begin), b}};
+      part.out_types = {some.out[0]};
+      part.cost.flops *= static_cast<double>(count) / static_cast<double>(rows);
+      part.cost.bytes *= static_cast<double>(count) / static_cast<double>(rows);
+    }
+  }
+  return parts;
+}
+
+bool reads_parameters(const PlanStep& step, const FlatLayout& flat, int bucket) {
+  for (std::size_t i = 0; i < step.in.size(); ++i) {
+    const auto begin = static_cast<std::int64_t>(step.in[i].at);
+    if (step.in[i].zone != Place::Zone::parameters) {
+      continue;
+    }
+    const auto tensor = std::ranges::find(flat.tensors, begin, &FlatTensor::offset);
+    for (const FlatRange& range : flat.buckets[static_cast<std::size_t>(bucket)]) {
+      if (range.begin < begin + tensor->count && begin < range.end) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+/// Which buckets each step needs and opens, and how many are complete after it: from then on others may sum and update them.
+void mark_buckets(std::vector<PlanStep>& steps, const FlatLayout& flat, int& ring) {
+  const auto buckets = static_cast<int>(flat.buckets.size());
+  std::vector<std::size_t> done_at(flat.buckets.size(), 0);
   for (std::size_t s = 0; s < steps.size(); ++s) {
-    for (const auto& places : {steps[s].in, steps[s].out}) {
-      for (const Place& place : places) {
-        for (std::size_t t = 0; place.zone == Place::Zone::gradients && t < flat.tensors.size(); ++t) {
-          if (static_cast<std::size_t>(flat.tensors[t].offset) == place.at) {
-            done_at[t] = s;
-          }
-        }
+    for (const Place& place : steps[s].out) {
+      if (place.zone == Place::Zone::gradients) {
+        steps[s].opens = std::max(steps[s].opens, place.bucket);
+        done_at[static_cast<std::size_t>(place.bucket)] = s;
+      }
+    }
+    for (int b = 0; b < buckets; ++b) {
+      if (reads_parameters(steps[s], flat, b)) {
+        steps[s].needs.push_back(b);
+        done_at[static_cast<std::size_t>(b)] = s;
       }
     }
   }
   std::size_t latest = 0;
-  for (std::size_t b = 0; b < flat.buckets.size(); ++b) {
-    for (const FlatRange& range : flat.buckets[b]) {
-      for (std::size_t t = 0; t < flat.tensors.size(); ++t) {
-        const FlatTensor& tensor = flat.tensors[t];
-        if (tensor.offset < range.end && range.begin < tensor.offset + tensor.count) {
-          latest = std::max(latest, done_at[t]);
-        }
-      }
-    }
-    steps[latest].buckets_done = static_cast<int>(b) + 1;
+  for (int b = 0; b < buckets; ++b) {
+    latest = std::max(latest, done_at[static_cast<std::size_t>(b)]);
+    steps[latest].buckets_done = b + 1;
+  }
+  int done = 0;
+  for (const PlanStep& step : steps) {
+    ring = std::max(ring, step.opens + 1 - done);
+    done = std::max(done, step.buckets_done);
   }
 }
 
@@ -115,22 +165,28 @@ Plan compile(const Graph& lane_graph, const FlatLayout& flat) {
   const Memory memory = assign_memory(laid, calls, flat, plan);
   plan.arena_bytes = memory.arena_bytes;
   plan.tensor_bytes = memory.tensor_bytes;
-  std::vector<PlanStep> steps;
-  bool trains = false;
-  for (std::size_t i = 0; i < groups.size(); ++i) {
-    steps.push_back(make_step(laid, groups[i], calls[i], memory));
-  }
+  std::set<Ref> outputs;
   for (const auto& [name, ref] : laid.graph.outputs()) {
-    const Place place = memory.places.at(ref);
-    if (place.zone == Place::Zone::gradients) {
-      trains = true;
-    } else {
+    if (const Place place = memory.places.at(ref); place.zone != Place::Zone::gradients) {
       plan.outputs.push_back({name, laid.graph.type(ref), place});
+      outputs.insert(root(laid.graph, ref));
     }
   }
-  if (trains) {
-    mark_buckets(steps, flat);
+  std::vector<PlanStep> steps;
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    PlanStep step = make_step(laid, groups[i], calls[i], memory);
+    const Place& to = step.out[0];
+    const auto end = static_cast<std::int64_t>(to.at) + step.out_types[0].elements();
+    if (to.zone == Place::Zone::gradients && flat.bucket_of(end - 1) > to.bucket) {
+      std::ranges::move(cut_rows(step, laid, groups[i][0], flat), std::back_inserter(steps));
+    } else {
+      steps.push_back(std::move(step));
+    }
+    if (std::ranges::any_of(calls[i].writes, [&](Ref ref) { return outputs.contains(ref); })) {
+      plan.outputs_at = steps.size() - 1;
+    }
   }
+  mark_buckets(steps, flat, plan.ring);
   plan.segments.push_back({std::move(steps)});
   return plan;
 }

@@ -36,6 +36,8 @@ struct FlatLayout {
 
   [[nodiscard]] const FlatTensor& tensor(const std::string& name) const;
   [[nodiscard]] bool contains(const std::string& name) const;
+  /// The bucket that an element lies in.
+  [[nodiscard]] int bucket_of(std::int64_t element) const;
 };
 
 }  // namespace lockstep

@@ -19,11 +19,23 @@ const Node& leaf_of(const Graph& graph, const Op& op, const std::string& name) {
   throw UsageError(fmt::format("the graph has no {} '{}'", op.name(), name));
 }
 
+/// The elements of a large gradient that one kernel call is to write, whole rows of a matrix product; 0: all of them.
+std::int64_t part_of(const Graph& graph, const std::string& output, std::int64_t bucket_elements) {
+  const Ref ref = graph.output(output);
+  const Shape& shape = graph.type(ref).shape;
+  if (graph.node(ref.node).op->name() != "matmul" || shape.rank() != 2 || !has_own_memory(graph, output)) {
+    return 0;
+  }
+  const std::int64_t rows = std::max(kAlignment, bucket_elements / shape[1] / kAlignment * kAlignment);
+  return rows < shape[0] ? rows * shape[1] : 0;
+}
+
 }  // namespace
 
 FlatLayout lay_buckets(const Graph& graph, std::int64_t bucket_elements) {
   struct Finished {
     Ref ref;
+    std::string output;
     std::string name;
     bool trained;
   };
@@ -31,7 +43,7 @@ FlatLayout lay_buckets(const Graph& graph, std::int64_t bucket_elements) {
   for (const auto& [name, ref] : graph.outputs()) {
     for (const auto& [prefix, trained] : {std::pair{kGradientPrefix, true}, std::pair{kStatePrefix, false}}) {
       if (name.starts_with(prefix)) {
-        finished.push_back({ref, name.substr(prefix.size()), trained});
+        finished.push_back({ref, name, name.substr(prefix.size()), trained});
       }
     }
   }
@@ -48,22 +60,26 @@ FlatLayout lay_buckets(const Graph& graph, std::int64_t bucket_elements) {
   }
 
   std::int64_t held = bucket_elements;
-  for (const FlatTensor& tensor : layout.tensors) {
+  for (std::size_t t = 0; t < layout.tensors.size(); ++t) {
+    const FlatTensor& tensor = layout.tensors[t];
+    const std::int64_t part = part_of(graph, finished[t].output, bucket_elements);
     for (std::int64_t begin = 0; begin < tensor.count;) {
-      if (held >= bucket_elements) {
+      const std::int64_t count = std::min(part > 0 ? part : tensor.count, tensor.count - begin);
+      if (held + count > bucket_elements) {
         layout.buckets.emplace_back();
         held = 0;
       }
-      const std::int64_t room = (bucket_elements - held + kAtom - 1) / kAtom * kAtom;
-      const std::int64_t count = std::min(room, tensor.count - begin);
-      std::vector<FlatRange>& bucket = layout.buckets.back();
-      const std::int64_t start = tensor.offset + begin;
-      bucket.push_back({start, start + count});
+      layout.buckets.back().push_back({tensor.offset + begin, tensor.offset + begin + count});
       begin += count;
       held += count;
     }
   }
   return layout;
+}
+
+int FlatLayout::bucket_of(std::int64_t element) const {
+  const auto after = std::ranges::upper_bound(buckets, element, {}, [](const std::vector<FlatRange>& b) { return b.front().begin; });
+  return static_cast<int>(after - buckets.begin()) - 1;
 }
 
 const FlatTensor& FlatLayout::tensor(const std::string& name) const {

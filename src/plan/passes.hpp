@@ -47,7 +47,15 @@ struct LaidOut {
 using Group = std::vector<int>;
 [[nodiscard]] std::vector<Group> fuse_elementwise(const LaidOut& laid);
 
-/// The flat layout: tensors in the order in which the graph finishes their gradients, cut in buckets of `bucket_elements`.
+/// The value whose memory this one is: itself, or what it is a view of.
+[[nodiscard]] Ref root(const Graph& graph, Ref ref);
+
+/// Whether a declared output's producer can write it where it belongs: it is no leaf, no other output shares its memory, and nobody
+/// reads it if it is a gradient or a state.
+[[nodiscard]] bool has_own_memory(const Graph& graph, const std::string& output);
+
+/// The flat layout: tensors in the order in which the graph finishes their gradients, in buckets of about `bucket_elements`. A bucket holds
+/// whole tensors, or some rows of one that a matrix product writes; so every kernel call writes to one bucket.
 [[nodiscard]] FlatLayout lay_buckets(const Graph& graph, std::int64_t bucket_elements);
 
 /// A group as a kernel call: which values it reads and writes.

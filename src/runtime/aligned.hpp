@@ -2,27 +2,31 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <span>
 
 namespace lockstep {
 
-/// Zeroed memory aligned to 64 bytes, on huge pages where the system gives them. Grows only by `reserve`, which drops the contents.
+/// Zeroed memory aligned to 64 bytes. Large ones begin at a huge page, are made of huge pages where the system gives them, and cost nothing
+/// until they are touched: who touches a page first has it near. Grows only by `reserve`, which drops the contents.
 class AlignedBytes {
  public:
   AlignedBytes() = default;
   explicit AlignedBytes(std::size_t bytes) { reserve(bytes); }
 
   void reserve(std::size_t bytes);
-  [[nodiscard]] std::byte* data() const { return memory_.get(); }
+  [[nodiscard]] std::byte* data() const { return data_; }
   [[nodiscard]] std::size_t size() const { return size_; }
 
  private:
   struct Free {
-    void operator()(std::byte* p) const { std::free(p); }
+    Free() : mapped(0) {}
+    explicit Free(std::size_t bytes) : mapped(bytes) {}
+    void operator()(void* p) const;
+    std::size_t mapped;  ///< 0: from the heap
   };
-  std::unique_ptr<std::byte, Free> memory_;
+  std::unique_ptr<void, Free> memory_;
+  std::byte* data_ = nullptr;
   std::size_t size_ = 0;
 };
 

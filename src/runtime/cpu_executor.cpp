@@ -38,32 +38,36 @@ std::size_t Plan::steps() const {
   return count;
 }
 
-CpuExecutor::CpuExecutor(const Plan& plan, AlignedBytes& arena) : plan_(&plan), arena_(&arena) {
-  std::size_t scratch = 0;
+CpuExecutor::CpuExecutor(const Plan& plan, AlignedBytes& scratch) : plan_(&plan), scratch_(&scratch) {
+  std::size_t most_scratch = 0;
   std::size_t most_in = 0;
   std::size_t most_out = 0;
   for (const Segment& segment : plan.segments) {
     for (const PlanStep& step : segment.steps) {
-      calls_.push_back({step.make(), &step, step.buckets_done});
-      scratch = std::max(scratch, calls_.back().kernel->scratch_bytes());
+      calls_.push_back({step.make(), &step});
+      most_scratch = std::max(most_scratch, calls_.back().kernel->scratch_bytes());
       most_in = std::max(most_in, step.in.size());
       most_out = std::max(most_out, step.out.size());
     }
   }
   in_.resize(most_in);
   out_.resize(most_out);
-  scratch_at_ = (plan.arena_bytes + 63) / 64 * 64;
-  arena.reserve(scratch_at_ + scratch);
+  scratch.reserve(most_scratch);
 }
 
 const std::byte* CpuExecutor::resolve(const Place& place, const LaneBinding& binding) const {
+  return start_of(place, binding) + place.skip;
+}
+
+const std::byte* CpuExecutor::start_of(const Place& place, const LaneBinding& binding) const {
   switch (place.zone) {
     case Place::Zone::arena:
-      return arena_->data() + place.at;
+      return (binding.arena != nullptr ? binding.arena : arena_.data()) + place.at;
     case Place::Zone::parameters:
       return reinterpret_cast<const std::byte*>(binding.parameters + place.at);
     case Place::Zone::gradients:
-      return reinterpret_cast<const std::byte*>(binding.gradients + place.at);
+      return reinterpret_cast<const std::byte*>(
+          (binding.buckets.empty() ? binding.gradients : binding.buckets[static_cast<std::size_t>(place.bucket)]) + place.at);
     case Place::Zone::input:
       return binding.inputs[place.at];
     case Place::Zone::scalar:
@@ -82,10 +86,18 @@ void CpuExecutor::run_step(std::size_t i, const LaneBinding& binding, const Step
   for (std::size_t k = 0; k < step.out.size(); ++k) {
     out_[k] = const_cast<std::byte*>(resolve(step.out[k], binding));  // outputs lie in the arena or in this lane's gradient only
   }
-  calls_[i].kernel->run({{in_.data(), step.in.size()}, {out_.data(), step.out.size()}, arena_->data() + scratch_at_, context});
+  calls_[i].kernel->run({{in_.data(), step.in.size()}, {out_.data(), step.out.size()}, scratch_->data(), context});
+}
+
+void CpuExecutor::run(const LaneBinding& binding, const StepContext& context) {
+  arena_.reserve(binding.arena == nullptr ? plan_->arena_bytes : 0);
+  for (std::size_t i = 0; i < calls_.size(); ++i) {
+    run_step(i, binding, context);
+  }
 }
 
 std::optional<std::string> CpuExecutor::find_non_finite(const LaneBinding& binding, const StepContext& context) {
+  arena_.reserve(binding.arena == nullptr ? plan_->arena_bytes : 0);
   for (std::size_t i = 0; i < calls_.size(); ++i) {
     run_step(i, binding, context);
     const PlanStep& step = *calls_[i].step;
@@ -100,6 +112,7 @@ std::optional<std::string> CpuExecutor::find_non_finite(const LaneBinding& bindi
 
 std::vector<double> CpuExecutor::time_steps(const LaneBinding& binding, const StepContext& context, int repeats) {
   using Clock = std::chrono::steady_clock;
+  arena_.reserve(binding.arena == nullptr ? plan_->arena_bytes : 0);
   std::vector<std::vector<double>> samples(calls_.size());
   for (int r = 0; r < repeats; ++r) {
     for (std::size_t i = 0; i < calls_.size(); ++i) {
@@ -116,10 +129,10 @@ std::vector<double> CpuExecutor::time_steps(const LaneBinding& binding, const St
   return medians;
 }
 
-const float* CpuExecutor::output(std::string_view name) const {
+const float* CpuExecutor::output(std::string_view name, std::byte* arena) const {
   for (const PlanOutput& output : plan_->outputs) {
     if (output.name == name) {
-      return reinterpret_cast<const float*>(resolve(output.place, {}));
+      return reinterpret_cast<const float*>(resolve(output.place, {.arena = arena}));
     }
   }
   throw UsageError(fmt::format("the program has no output '{}'", name));

@@ -141,10 +141,11 @@ void PrimitiveKernel::run(const CpuCall& call) {
 }
 
 void product(bool transpose_a, bool transpose_b, std::int64_t m, std::int64_t n, std::int64_t k, const float* a, const float* b, float beta,
-             float* c) {
+             float* c, const RowStrides& strides) {
   const OneThread one_thread;
-  check(dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, 1.0f, a, transpose_a ? m : k, b, transpose_b ? k : n, beta, c,
-                   n),
+  const std::int64_t row_a = transpose_a ? m : k, row_b = transpose_b ? k : n;
+  check(dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, 1.0f, a, strides.a > 0 ? strides.a : row_a, b,
+                   strides.b > 0 ? strides.b : row_b, beta, c, strides.c > 0 ? strides.c : n),
         "multiply matrices");
 }
 

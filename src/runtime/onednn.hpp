@@ -123,8 +123,12 @@ class PrimitiveKernel final : public CpuKernel {
   std::vector<void*> pointers_;
 };
 
-/// c ← beta·c + op(a)·op(b), all row-major and dense, beta 0 or 1: the older matrix product, quicker than the primitive for few rows.
+/// Elements from one row of a matrix in memory to the next; 0: it is dense.
+struct RowStrides {
+  std::int64_t a = 0, b = 0, c = 0;
+};
+/// c [m, n] ← beta·c + op(a)·op(b), all row-major, beta 0 or 1: the older matrix product, quicker than the primitive for few rows.
 void product(bool transpose_a, bool transpose_b, std::int64_t m, std::int64_t n, std::int64_t k, const float* a, const float* b, float beta,
-             float* c);
+             float* c, const RowStrides& strides = {});
 
 }  // namespace lockstep::onednn

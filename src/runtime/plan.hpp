@@ -14,6 +14,8 @@ namespace lockstep {
 struct Place {
   enum class Zone : std::uint8_t { arena, parameters, gradients, input, scalar, constant } zone = Zone::arena;
   std::size_t at = 0;
+  int bucket = 0;        ///< of a gradient, which lies in one bucket
+  std::size_t skip = 0;  ///< bytes from there
 };
 
 /// One kernel call.
@@ -23,7 +25,9 @@ struct PlanStep {
   std::vector<Place> in, out;
   std::vector<TensorType> out_types;
   Cost cost;
-  int buckets_done = 0;  ///< so many buckets of the gradient are complete after this step
+  std::vector<int> needs;  ///< the buckets whose parameters it reads
+  int opens = -1;          ///< the last bucket that it writes to; no step reads what another wrote there
+  int buckets_done = 0;    ///< so many buckets are complete after this step, and none of their parameters will be read again
 };
 
 /// Steps that a lane runs without looking at other lanes. A plan has one, unless an op looks across lanes.
@@ -54,6 +58,8 @@ struct Plan {
   std::size_t arena_bytes = 0;       ///< the scratch zone of a thread, kernels' scratch not counted
   std::size_t carried_bytes = 0;     ///< kept per lane between segments; 0 with one segment
   std::size_t tensor_bytes = 0;      ///< the sum of all tensors, had each its own memory
+  std::size_t outputs_at = 0;        ///< the step after which all outputs are there
+  int ring = 1;                      ///< buckets that are open at once at most
 
   [[nodiscard]] Cost cost() const;
   [[nodiscard]] std::size_t steps() const;

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
 #include <set>
@@ -54,9 +55,14 @@ JobShape agree_on_job(Communicator& communicator, const Model& model, const Trai
   job.lanes = settings.lanes > 0 ? settings.lanes : default_lanes(model, settings.batch);
   job.threads = settings.threads;
   job.reduce = settings.reduce;
-  job.threads_per_worker.resize(static_cast<std::size_t>(communicator.size()));
-  communicator.all_gather(std::as_bytes(std::span(&job.threads, 1)), std::as_writable_bytes(std::span(job.threads_per_worker)),
-                          {"the number of threads"});
+  const std::array mine{settings.threads, settings.share ? 1 : 0};
+  std::vector<std::array<int, 2>> all(static_cast<std::size_t>(communicator.size()));
+  communicator.all_gather(std::as_bytes(std::span(mine)), std::as_writable_bytes(std::span(all)), {"the number of threads"});
+  job.threads_per_worker.clear();
+  for (const auto& [threads, share] : all) {
+    job.threads_per_worker.push_back(threads);
+    job.share = job.share && share != 0;
+  }
   if (job.lanes > settings.batch) {
     throw UsageError(fmt::format("--lanes {} is more than --batch {}: some lanes would never have a sample.", job.lanes, settings.batch));
   }

@@ -2,10 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
-#include <numbers>
 
-#include "runtime/philox.hpp"
+#include "ops/keyed.hpp"
 
 namespace lockstep {
 namespace {
@@ -22,47 +20,35 @@ Fans fans(const Shape& shape) {
   return {static_cast<double>(shape[1]) * field, static_cast<double>(shape[0]) * field};
 }
 
-void fill_uniform(std::span<float> values, PhiloxKey key, double low, double high) {
-  for (std::size_t i = 0; i < values.size(); i += 2) {
-    const PhiloxCounter r = philox({static_cast<std::uint32_t>(i / 2), static_cast<std::uint32_t>(i >> 33), 0, 0}, key);
-    values[i] = static_cast<float>(low + (high - low) * unit_double(r[0], r[1]));
-    if (i + 1 < values.size()) {
-      values[i + 1] = static_cast<float>(low + (high - low) * unit_double(r[2], r[3]));
+/// Writes shift + scale · number, block by block.
+template <class Numbers>
+void draw(std::span<float> values, const KeyedSource& source, Numbers numbers, double scale, double shift) {
+  KeyedWords words;
+  for (std::size_t begin = 0; begin < values.size(); begin += kKeyedBlock) {
+    source.words(words, 0, begin / kKeyedBlock);
+    const KeyedNumbers drawn = numbers(words);
+    for (std::size_t i = 0; i < std::min(kKeyedBlock, values.size() - begin); ++i) {
+      values[begin + i] = static_cast<float>(shift) + static_cast<float>(scale) * drawn[i];
     }
   }
 }
 
-void fill_normal(std::span<float> values, PhiloxKey key, double mean, double deviation) {
-  for (std::size_t i = 0; i < values.size(); i += 2) {
-    const PhiloxCounter r = philox({static_cast<std::uint32_t>(i / 2), static_cast<std::uint32_t>(i >> 33), 0, 0}, key);
-    const double radius = deviation * std::sqrt(-2 * std::log(1 - unit_double(r[0], r[1])));
-    const double angle = 2 * std::numbers::pi * unit_double(r[2], r[3]);
-    values[i] = static_cast<float>(mean + radius * std::cos(angle));
-    if (i + 1 < values.size()) {
-      values[i + 1] = static_cast<float>(mean + radius * std::sin(angle));
-    }
-  }
-}
-
-void fill(std::span<float> values, const FlatTensor& tensor, PhiloxKey key) {
+void fill(std::span<float> values, const FlatTensor& tensor, const KeyedSource& source) {
   const Fans fan = fans(tensor.shape);
   const double glorot = std::sqrt(6 / (fan.in + fan.out));
-  switch (tensor.init.kind) {
+  const Initializer& init = tensor.init;
+  switch (init.kind) {
     case Initializer::Kind::constant:
-      std::fill(values.begin(), values.end(), static_cast<float>(tensor.init.a));
+      std::ranges::fill(values, static_cast<float>(init.a));
       return;
     case Initializer::Kind::uniform:
-      fill_uniform(values, key, tensor.init.a, tensor.init.b);
-      return;
+      return draw(values, source, keyed_uniforms, init.b - init.a, init.a);
     case Initializer::Kind::normal:
-      fill_normal(values, key, tensor.init.a, tensor.init.b);
-      return;
+      return draw(values, source, keyed_normals, init.b, init.a);
     case Initializer::Kind::glorot:
-      fill_uniform(values, key, -glorot, glorot);
-      return;
+      return draw(values, source, keyed_uniforms, 2 * glorot, -glorot);
     case Initializer::Kind::he:
-      fill_normal(values, key, 0, std::sqrt(2 / fan.in));
-      return;
+      return draw(values, source, keyed_normals, std::sqrt(2 / fan.in), 0);
   }
 }
 
@@ -71,7 +57,7 @@ void fill(std::span<float> values, const FlatTensor& tensor, PhiloxKey key) {
 void initialise(const FlatLayout& layout, std::uint64_t seed, std::span<float> flat) {
   for (const FlatTensor& tensor : layout.tensors) {
     fill(flat.subspan(static_cast<std::size_t>(tensor.offset), static_cast<std::size_t>(tensor.count)), tensor,
-         philox_key(seed, "initialise", tensor.name));
+         KeyedSource({.seed = seed}, "initialise", tensor.name));
   }
 }
 

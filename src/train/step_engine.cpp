@@ -17,191 +17,256 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 
 StepSums StepEngine::train(const StepBatch& batch, std::span<const Field> fields, std::span<const int> lane_samples,
                            const StepContext& context, double rate, bool stop) {
+  const auto start = Clock::now();
+  const double waited = times_.waiting;
   prepare("train", batch);
+  if (set_) {
+    flow_->meet();
+    set_ = false;
+  }
+  flow_->begin_step(lane_samples, static_cast<std::int64_t>(context.step), stop);
   Running& step = *running_;
   step.batch = &batch;
   step.fields = fields;
+  step.lane_samples = lane_samples;
   step.context = context;
-  step.plans = &step_plans(lane_samples);
-  step.rate = rate;
-  const FoldPlan& fold = step.plans->fold;
-  const int buckets = exchange_->buckets();
-  for (int round = 0; round < fold.rounds(); ++round) {
-    const LaneRange lanes = fold.lanes(round);
-    step.active[static_cast<std::size_t>(round)] = static_cast<int>(
-        std::count_if(lane_samples.begin() + lanes.begin, lane_samples.begin() + lanes.end, [](int samples) { return samples > 0; }));
-    for (int b = 0; b < buckets; ++b) {
-      Cell& cell = step.cell(round, b, buckets);
-      cell.arrived = cell.claimed = cell.folded = 0;
-    }
-  }
-  for (std::size_t f = 0; f < fold.partials().size(); ++f) {
-    const int reg = fold.partials()[f];
-    step.partials[f] = reg < 0 ? nullptr : registers_[static_cast<std::size_t>(reg)];
-  }
-  std::fill(lane_sums_.begin(), lane_sums_.end(), 0.0);
-
-  const auto start = Clock::now();
-  exchange_->begin_step(step.plans->rest, static_cast<std::int64_t>(context.step));
-  team_.run([this](int thread) { run_lanes(thread); });
-  times_.compute += seconds_since(start);
-
-  const auto summed = Clock::now();
-  const StepSums sums = exchange_sums(lane_samples, stop);
-  if (!std::isfinite(sums.loss)) {
+  step.rates[flow_->first() / flow_->buckets() % 2] = rate;
+  settled_ = false;
+  team_.run([this](int thread) { run_seat(thread); });
+  if (verdict(seats_[0]) == Verdict::diverged) {
     diverge(batch, fields, context);
   }
-  for (int b = 0; b < buckets; ++b) {
-    step.pieces[static_cast<std::size_t>(b)] = job_.threads;
-  }
-  team_.run([this](int thread) { update_pieces(thread); });
-  exchange_->finish();
-  times_.exchange += seconds_since(summed);
+  times_.compute += seconds_since(start) - (times_.waiting - waited);
+  StepSums sums = sums_of(flow_->all_sums(), lane_samples);
+  sums.asked_to_stop = flow_->asked_to_stop();
   return sums;
 }
 
-void StepEngine::run_lanes(int thread) {
-  const FoldPlan& fold = running_->plans->fold;
-  for (int round = 0; round < fold.rounds(); ++round) {
-    const LaneRange lanes = fold.lanes(round);
-    const int lane = lanes.begin + thread;
-    if (lane < lanes.end) {
-      run_lane(thread, round, running_->batch->lanes[static_cast<std::size_t>(lane - this->lanes().begin)]);
-    }
-    // The lanes' copies are written again in the next round: fold them all first.
-    Backoff backoff;
-    while (!team_.failed() && !round_folded(round)) {
-      if (!fold_something(thread, round)) {
-        move_messages();
-        backoff.pause();
-      }
+void StepEngine::run_seat(int thread) {
+  Seat& seat = seats_[static_cast<std::size_t>(thread)];
+  seat.posted = 0;
+  seat.verdict = Verdict::unknown;
+  const LaneRange run = flow_->run(thread);
+  for (int begin = run.begin; begin < run.end; begin += lanes_at_once_) {
+    const LaneRange lanes{begin, std::min(run.end, begin + lanes_at_once_)};
+    if (!run_lanes(thread, lanes, lanes.end == run.end)) {
+      return;
     }
   }
-}
-
-void StepEngine::bind(LaneThread& thread, const Plan& plan, const LaneBatch& lane, std::span<const Field> fields,
-                      std::int64_t batch_samples) {
-  for (std::size_t i = 0; i < plan.inputs.size(); ++i) {
-    const auto field = std::ranges::find(fields, plan.inputs[i].name, &Field::name);
-    thread.inputs[i] = lane.fields[static_cast<std::size_t>(field - fields.begin())];
+  if (run.size() == 0) {
+    flow_->post_sums(thread);
   }
-  for (std::size_t i = 0; i < plan.scalars.size(); ++i) {
-    const auto whole = static_cast<float>(batch_samples);
-    thread.scalars[i] = plan.scalars[i] == kLaneShare ? static_cast<float>(lane.samples) / whole : 1.0F / whole;
-  }
-}
-
-void StepEngine::run_lane(int thread, int round, const LaneBatch& lane) {
-  if (lane.samples == 0) {
+  post(thread, flow_->buckets());
+  if (!await(thread, -1, [&] { return flow_->sums_ready(); }) || verdict(seat) == Verdict::diverged) {
     return;
   }
-  LaneThread& own = lane_threads_[static_cast<std::size_t>(thread)];
-  CpuExecutor& executor = *own.executors.at({"train", lane.samples});
-  bind(own, executor.plan(), lane, running_->fields, running_->batch->samples);
-  StepContext context = running_->context;
-  context.first_row = static_cast<std::uint64_t>(lane.first_row);
-  const LaneBinding binding{own.inputs, own.scalars, parameters_.data(), own.gradients.data()};
-  const int buckets = exchange_->buckets();
-  int arrived = 0;
-  executor.run(binding, context, [&](int done) {
-    for (; arrived < done; ++arrived) {
-      running_->cell(round, arrived, buckets).arrived.fetch_add(1, std::memory_order_acq_rel);
+  for (std::int64_t q = std::max<std::int64_t>(0, flow_->first() - flow_->buckets()); q < flow_->first(); ++q) {
+    if (!await(thread, q, [&] { return flow_->settled(q); })) {  // at most one step is left open
+      return;
     }
-    fold_something(thread, round);
-    move_messages();
-  });
-  double* sums = lane_sums_.data() + 2 * static_cast<std::size_t>(lane.lane - lanes().begin);
-  sums[0] = static_cast<double>(executor.output("loss_sum")[0]);
-  sums[1] = has_correct_ ? static_cast<double>(executor.output("correct_sum")[0]) : 0.0;
+  }
+  while (work(thread)) {
+  }
 }
 
-bool StepEngine::round_folded(int round) const {
-  const int parts = running_->plans->fold.ops(round).empty() ? 1 : job_.threads;
-  const int buckets = exchange_->buckets();
-  for (int b = 0; b < buckets; ++b) {
-    if (running_->cell(round, b, buckets).folded.load(std::memory_order_acquire) < parts) {
-      return false;
+/// Runs some lanes of a thread, one kernel call of all of them after the other, so that weights stay in the cache.
+bool StepEngine::run_lanes(int thread, LaneRange lanes, bool last) {
+  Seat& seat = seats_[static_cast<std::size_t>(thread)];
+  const FoldPlan& fold = flow_->fold(thread);
+  const std::span runs(seat.lanes.data(), static_cast<std::size_t>(lanes.size()));
+  for (int lane = lanes.begin; lane < lanes.end; ++lane) {
+    LaneRun& run = runs[static_cast<std::size_t>(lane - lanes.begin)];
+    run.executor = nullptr;
+    if (const LaneBatch& batch = running_->batch->lanes[static_cast<std::size_t>(lane - this->lanes().begin)]; batch.samples > 0) {
+      bind(run, seat, "train", batch, running_->fields, running_->batch->samples, running_->context);
+      for (int b = 0; b < flow_->buckets(); ++b) {
+        run.buckets[static_cast<std::size_t>(b)] = flow_->buffer(thread, fold.target(lane), b);
+      }
+      run.binding.buckets = run.buckets;
+    } else {
+      std::ranges::fill(flow_->lane_sums(lane), 0.0);
     }
+  }
+  bool summed = false;
+  for (bool more = true; more;) {
+    more = false;
+    int done = flow_->buckets();
+    bool all_summed = true;
+    for (LaneRun& run : runs) {
+      if (run.executor == nullptr || run.at == run.executor->steps()) {
+        continue;
+      }
+      if (run_call(thread, run) == Turn::abandoned) {
+        return false;
+      }
+      more = more || run.at < run.executor->steps();
+      done = std::min(done, run.done);
+      all_summed = all_summed && run.at > run.executor->plan().outputs_at;
+    }
+    if (last && !summed && all_summed) {
+      flow_->post_sums(thread);
+      summed = true;
+    }
+    if (last && more) {
+      post(thread, done);
+    }
+    work(thread);
   }
   return true;
 }
 
-void StepEngine::move_messages() {
-  if (communicator_.size() == 1) {
-    return;
-  }
-  if (const std::unique_lock lock(exchange_mutex_, std::try_to_lock); lock.owns_lock()) {
-    for (int b = 0; b < exchange_->buckets(); ++b) {
-      if (!exchange_->poll(b, OrderedExchange::Stage::arrived) || !exchange_->poll(b, OrderedExchange::Stage::sent)) {
-        return;  // asking for one that is under way moves all
+StepEngine::Turn StepEngine::run_call(int thread, LaneRun& run) {
+  const PlanStep& step = run.executor->step(run.at);
+  const std::int64_t first = flow_->first(), before = first - flow_->buckets();
+  if (before >= 0) {
+    for (const int b : step.needs) {
+      if (!await(thread, before + b, [&] { return flow_->settled(before + b); })) {
+        return Turn::abandoned;
       }
     }
   }
-}
-
-bool StepEngine::fold_something(int thread, int round) {
-  const FoldPlan& fold = running_->plans->fold;
-  const std::span<const SumOp> ops = fold.ops(round);
-  const int buckets = exchange_->buckets();
-  const int parts = ops.empty() ? 1 : job_.threads;
-  for (int b = 0; b < buckets; ++b) {
-    Cell& cell = running_->cell(round, b, buckets);
-    if (cell.arrived.load(std::memory_order_acquire) < running_->active[static_cast<std::size_t>(round)]) {
-      return false;  // buckets are finished in order
+  if (step.opens >= 0 && !flow_->may_write(first + step.opens)) {
+    if (flow_->waits_for(first + step.opens) >= first + seats_[static_cast<std::size_t>(thread)].posted) {
+      return Turn::passed;  // another lane of this thread must come so far first
     }
-    if (cell.claimed.load(std::memory_order_relaxed) >= parts) {
-      continue;
+    if (!await(thread, flow_->waits_for(first + step.opens), [&] { return flow_->may_write(first + step.opens); })) {
+      return Turn::abandoned;
     }
-    const int part = cell.claimed.fetch_add(1, std::memory_order_relaxed);
-    if (part >= parts) {
-      continue;
-    }
-    fold_part(thread, b, part, parts, ops);
-    if (cell.folded.fetch_add(1, std::memory_order_acq_rel) + 1 == parts && round + 1 == fold.rounds()) {
-      bucket_complete(b);
-    }
-    return true;
   }
-  return false;
+  run.executor->run_step(run.at, run.binding, run.context);
+  fold(thread, run, step);
+  run.done = std::max(run.done, step.buckets_done);
+  if (run.at++ == run.executor->plan().outputs_at) {
+    const std::span<double> sums = flow_->lane_sums(run.lane);
+    sums[0] = static_cast<double>(run.executor->output("loss_sum", run.binding.arena)[0]);
+    sums[1] = has_correct_ ? static_cast<double>(run.executor->output("correct_sum", run.binding.arena)[0]) : 0.0;
+  }
+  return Turn::ran;
 }
 
-void StepEngine::fold_part(int thread, int bucket, int part, int parts, std::span<const SumOp> ops) {
-  if (ops.empty()) {
+/// Adds what a kernel call has written of a lane's gradient to the sums that it completes.
+void StepEngine::fold(int thread, const LaneRun& run, const PlanStep& step) {
+  const std::span<const SumOp> ops = flow_->fold(thread).ops(run.lane);
+  if (step.opens < 0 || ops.empty()) {
     return;
   }
-  std::vector<float*>& at = lane_threads_[static_cast<std::size_t>(thread)].registers;
-  for (const FlatRange& range : layout_.buckets[static_cast<std::size_t>(bucket)]) {
-    const std::int64_t atoms = (range.end - range.begin + kAtom - 1) / kAtom;
-    const std::int64_t begin = range.begin + atoms * part / parts * kAtom;
-    const std::int64_t end = std::min(range.end, range.begin + atoms * (part + 1) / parts * kAtom);
-    if (begin >= end) {
+  std::vector<float*>& at = seats_[static_cast<std::size_t>(thread)].registers;
+  for (std::size_t o = 0; o < step.out.size(); ++o) {
+    const Place& place = step.out[o];
+    if (place.zone == Place::Zone::gradients) {
+      for (std::size_t r = 0; r < at.size(); ++r) {
+        at[r] = flow_->buffer(thread, static_cast<int>(r), place.bucket) + place.at;
+      }
+      run_sums<float>(ops, at.data(), static_cast<std::size_t>(step.out_types[o].elements()));
+    }
+  }
+}
+
+void StepEngine::post(int thread, int buckets) {
+  Seat& seat = seats_[static_cast<std::size_t>(thread)];
+  if (buckets > seat.posted) {
+    seat.posted = buckets;
+    flow_->post(thread, flow_->first() + buckets);
+  }
+}
+
+/// Works on what there is until `ready`. False when the step cannot be finished: another thread failed, or the loss is not finite.
+template <class Ready>
+bool StepEngine::await(int thread, std::int64_t q, Ready ready) {
+  if (ready()) {
+    return true;
+  }
+  const auto start = Clock::now();
+  auto moved = start;
+  Backoff backoff;
+  bool is_ready = false;
+  while (!(is_ready = ready()) && !team_.failed() && verdict(seats_[static_cast<std::size_t>(thread)]) != Verdict::diverged) {
+    if (work(thread)) {
+      backoff = {};
+      moved = Clock::now();
       continue;
     }
-    for (std::size_t r = 0; r < registers_.size(); ++r) {
-      at[r] = registers_[r] + begin;
+    backoff.pause();
+    if (Clock::now() - moved > communicator_.deadline) {
+      flow_->name_the_silent(q);
     }
-    run_sums<float>(ops, at.data(), static_cast<std::size_t>(end - begin));
   }
+  if (thread == 0) {
+    times_.waiting += seconds_since(start);
+  }
+  return is_ready;
 }
 
-void StepEngine::bucket_complete(int bucket) {
-  const std::lock_guard lock(exchange_mutex_);
-  exchange_->bucket_ready(bucket, running_->partials);
+bool StepEngine::work(int thread) {
+  const bool moved = flow_->progress(thread);
+  const bool updates = verdict(seats_[static_cast<std::size_t>(thread)]) == Verdict::finite;
+  if (const auto q = flow_->claim(thread, flow_->first() + (updates ? flow_->buckets() : 0))) {
+    update_piece(thread, *q);
+    return true;
+  }
+  return moved;
 }
 
-StepSums StepEngine::exchange_sums(std::span<const int> lane_samples, bool stop) {
-  std::copy(lane_sums_.begin(), lane_sums_.end(), gather_mine_.begin() + 1);
-  gather_mine_[0] = stop ? 1 : 0;
-  communicator_.all_gather(std::as_bytes(std::span(gather_mine_)), std::as_writable_bytes(std::span(gather_all_)),
-                           {"gathering the losses", static_cast<std::int64_t>(running_->context.step)});
+StepEngine::Verdict StepEngine::verdict(Seat& seat) const {
+  if (seat.verdict == Verdict::unknown && flow_->sums_ready()) {
+    std::array<double, 2> total{};
+    sum_lanes(flow_->all_sums(), running_->lane_samples, total);
+    seat.verdict = std::isfinite(total[0]) ? Verdict::finite : Verdict::diverged;
+  }
+  return seat.verdict;
+}
+
+void StepEngine::update_piece(int thread, std::int64_t q) {
+  const auto bucket = static_cast<std::size_t>(q % flow_->buckets());
+  float* state = seats_[static_cast<std::size_t>(thread)].momentum[bucket].data();
+  float* const parameters = flow_->parameters().data();
+  const double rate = running_->rates[q / flow_->buckets() % 2];
+  const auto update = [&](const Atom& atom, const float* sum) {
+    update_atom(layout_.tensors[static_cast<std::size_t>(atom.tensor)], sgd_, rate, atom.count, sum, state, parameters + atom.offset);
+    state += atom.count;
+  };
+  flow_->sum_piece(thread, q, std::cref(update));
+  flow_->updated(thread, q);
+}
+
+void StepEngine::settle() {
+  if (settled_) {
+    return;
+  }
+  team_.run([this](int thread) {
+    const std::int64_t end = flow_->first() + flow_->buckets();
+    for (std::int64_t q = flow_->first(); q < end; ++q) {
+      if (!await(thread, q, [&] { return flow_->settled(q); })) {
+        return;
+      }
+    }
+  });
+  settled_ = true;
+}
+
+void StepEngine::evaluate(const StepBatch& batch, std::span<const Field> fields, const StepContext& context, std::span<double> per_lane) {
+  settle();
+  prepare("evaluate", batch);
+  std::atomic<std::size_t> next{0};
+  team_.run([&](int thread) {
+    Seat& seat = seats_[static_cast<std::size_t>(thread)];
+    LaneRun& run = seat.lanes[0];
+    for (std::size_t i = next++; i < batch.lanes.size(); i = next++) {
+      if (batch.lanes[i].samples == 0) {
+        continue;
+      }
+      bind(run, seat, "evaluate", batch.lanes[i], fields, batch.samples, context);
+      run.executor->run(run.binding, run.context);
+      per_lane[2 * i] += static_cast<double>(run.executor->output("loss_sum", run.binding.arena)[0]);
+      per_lane[2 * i + 1] += has_correct_ ? static_cast<double>(run.executor->output("correct_sum", run.binding.arena)[0]) : 0.0;
+    }
+  });
+}
+
+StepSums StepEngine::sums_of(std::span<const double> per_lane, std::span<const int> lane_samples) const {
   StepSums sums;
-  for (std::size_t w = 0; w < runs_.size(); ++w) {
-    const double* block = gather_all_.data() + w * gather_mine_.size();
-    sums.asked_to_stop = sums.asked_to_stop || block[0] > 0;
-    std::copy_n(block + 1, 2 * runs_[w].size(), sums_in_order_.begin() + 2 * runs_[w].begin);
-  }
   std::array<double, 2> total{};
-  sum_lanes(sums_in_order_, lane_samples, total);
+  sum_lanes(per_lane, lane_samples, total);
   sums.loss = total[0];
   sums.correct = total[1];
   for (const int samples : lane_samples) {
@@ -210,56 +275,19 @@ StepSums StepEngine::exchange_sums(std::span<const int> lane_samples, bool stop)
   return sums;
 }
 
-void StepEngine::update_pieces(int thread) {
-  float* const parameters = parameters_.data();
-  for (int b = 0; b < exchange_->buckets(); ++b) {
-    Backoff backoff;
-    while (true) {
-      if (team_.failed()) {
-        return;
-      }
-      if (std::unique_lock lock(exchange_mutex_, std::try_to_lock);
-          lock.owns_lock() && exchange_->poll(b, OrderedExchange::Stage::arrived)) {
-        break;
-      }
-      backoff.pause();
-    }
-    float* state = momentum_[static_cast<std::size_t>(b)][static_cast<std::size_t>(thread)].data();
-    exchange_->sum_piece(b, thread, [&](const Atom& atom, const float* sum) {
-      update_atom(layout_.tensors[static_cast<std::size_t>(atom.tensor)], sgd_, running_->rate, atom.count, sum, state,
-                  parameters + atom.offset);
-      state += atom.count;
-    });
-    if (running_->pieces[static_cast<std::size_t>(b)].fetch_sub(1, std::memory_order_acq_rel) == 1) {
-      const std::lock_guard lock(exchange_mutex_);
-      exchange_->publish(b, parameters);
-    }
-  }
-}
-
-void StepEngine::evaluate(const StepBatch& batch, std::span<const Field> fields, const StepContext& context, std::span<double> per_lane) {
-  prepare("evaluate", batch);
-  std::atomic<std::size_t> next{0};
-  team_.run([&](int thread) {
-    LaneThread& own = lane_threads_[static_cast<std::size_t>(thread)];
-    for (std::size_t i = next++; i < batch.lanes.size(); i = next++) {
-      const LaneBatch& lane = batch.lanes[i];
-      if (lane.samples == 0) {
-        continue;
-      }
-      CpuExecutor& executor = *own.executors.at({"evaluate", lane.samples});
-      bind(own, executor.plan(), lane, fields, batch.samples);
-      executor.run({own.inputs, own.scalars, parameters_.data(), nullptr}, context);
-      per_lane[2 * i] += static_cast<double>(executor.output("loss_sum")[0]);
-      per_lane[2 * i + 1] += has_correct_ ? static_cast<double>(executor.output("correct_sum")[0]) : 0.0;
-    }
-  });
-}
-
 StepSums StepEngine::sum_evaluation(std::span<const double> per_lane, std::int64_t samples) {
-  std::copy(per_lane.begin(), per_lane.end(), lane_sums_.begin());
-  const std::vector<int> all(static_cast<std::size_t>(job_.lanes), 1);  // an empty lane adds an exact 0 to sums that are not negative
-  StepSums sums = exchange_sums(all, false);
+  std::size_t most = 0;
+  for (const LaneRange& run : flow_->runs()) {
+    most = std::max(most, 2 * static_cast<std::size_t>(run.size()));
+  }
+  std::vector<double> mine(most), all(most * flow_->runs().size()), in_order;
+  std::ranges::copy(per_lane, mine.begin());
+  communicator_.all_gather(std::as_bytes(std::span(mine)), std::as_writable_bytes(std::span(all)), {.what = "adding up an evaluation"});
+  for (std::size_t w = 0; w < flow_->runs().size(); ++w) {
+    const double* block = all.data() + w * most;
+    in_order.insert(in_order.end(), block, block + 2 * flow_->runs()[w].size());
+  }
+  StepSums sums = sums_of(in_order, std::vector<int>(static_cast<std::size_t>(job_.lanes), 1));  // an empty lane adds an exact 0
   sums.samples = samples;
   return sums;
 }

@@ -1,14 +1,12 @@
 #pragma once
 
-#include <atomic>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "comm/exchange.hpp"
+#include "comm/gradient_flow.hpp"
 #include "data/reader.hpp"
 #include "lockstep/nn.hpp"
 #include "plan/compile.hpp"
@@ -24,6 +22,9 @@ struct JobShape {
   int threads = 1;  ///< of this worker
   std::vector<int> threads_per_worker{1};
   ReduceMode reduce = ReduceMode::exact;
+  bool share = true;  ///< memory with the other workers, where all are on one machine
+  /// Bytes of results that a thread may keep of lanes at once; the others follow. The bits do not change.
+  std::size_t results_at_once = std::size_t{256} << 20;
 };
 
 /// The runtime scalars that a graph may ask for.
@@ -38,30 +39,37 @@ struct StepSums {
   bool asked_to_stop = false;  ///< some worker was asked to write a checkpoint and end
 };
 
-/// Seconds that this worker has spent since the start.
+/// Seconds that this worker's first thread has spent in training steps.
 struct StepTimes {
-  double compute = 0;   ///< lanes: forward, backward, folding
-  double exchange = 0;  ///< everything after the lanes: statistics, sums, update, all-gather
+  double compute = 0;  ///< lanes, sums and updates
+  double waiting = 0;  ///< for others: what of the exchange is not hidden behind computing
 };
 
-/// The step: runs the lanes of this worker, sums their gradients along the tree, updates the parameters. Holds the worker's copy of
-/// the parameters, the optimizer state of its own pieces, and the plans of every program and lane size. After the first full step it
-/// allocates nothing in a step.
+/// The step: runs the lanes of this worker, op by op over the lanes of a thread, sums their gradients along the tree and updates the
+/// parameters, each piece by its owner as soon as all have finished its bucket. What is left of a step when its lanes are done goes on
+/// under the next one's. Holds the optimizer state of its own pieces, and the plans of every program and lane size. After the first full
+/// step it allocates nothing in a step.
 class StepEngine {
  public:
-  /// `lane_size`: samples of a full lane. Plans and kernels for it are made here, those for other sizes when first needed.
+  /// `lane_size`: samples of a full lane. Plans and kernels for it are made here, those for other sizes when first needed. Every worker
+  /// must make its own at the same time.
   StepEngine(Communicator& communicator, const Model& model, const JobShape& job, std::int64_t lane_size, const Sgd& sgd);
   ~StepEngine();
 
   [[nodiscard]] const FlatLayout& layout() const { return layout_; }
-  [[nodiscard]] std::span<float> parameters() { return parameters_.span(); }
-  [[nodiscard]] LaneRange lanes() const { return runs_[static_cast<std::size_t>(communicator_.rank())]; }
+  /// After every step so far. Every worker must ask first after a step; from then on any may.
+  [[nodiscard]] std::span<const float> parameters();
+  /// To be written by every worker, with the same numbers, before its next step.
+  [[nodiscard]] std::span<float> set_parameters();
+  [[nodiscard]] LaneRange lanes() const { return flow_->runs()[static_cast<std::size_t>(communicator_.rank())]; }
   [[nodiscard]] const StepTimes& times() const { return times_; }
-  [[nodiscard]] std::int64_t bytes_sent() const { return exchange_->bytes_sent(); }
+  /// How gradients travel: "alone", "shared memory" or "messages", and how many bytes this worker has sent.
+  [[nodiscard]] const char* exchange() const { return flow_->kind(); }
+  [[nodiscard]] std::int64_t bytes_sent() const { return flow_->bytes_sent(); }
 
   /// One training step. `lane_samples[v]` of all lanes of the job; `batch` holds this worker's lanes in order, its field names are
   /// `fields`. `stop`: this worker asks all to stop. Every worker must call it. Throws Diverged, on every worker and with the
-  /// parameters as they were, when the loss is not finite, naming the first op that made it so.
+  /// parameters as they were, when the loss is not finite, naming the first op that made it so; no step can follow.
   StepSums train(const StepBatch& batch, std::span<const Field> fields, std::span<const int> lane_samples, const StepContext& context,
                  double rate, bool stop);
 
@@ -80,35 +88,64 @@ class StepEngine {
   [[nodiscard]] std::string fingerprint(std::span<const Field> fields);
 
  private:
-  struct Cell;  ///< how far a bucket is in a round
-  struct StepPlans {
-    FoldPlan fold;
-    RestPlan rest;
-  };
-  struct LaneThread {
+  /// A lane while it runs.
+  struct LaneRun {
     AlignedBytes arena;
-    AlignedFloats gradients;
-    std::map<std::pair<std::string, std::int64_t>, std::unique_ptr<CpuExecutor>> executors;
     std::vector<const std::byte*> inputs;
     std::vector<float> scalars;
-    std::vector<float*> registers;  ///< where a fold works just now
+    std::vector<float*> buckets;  ///< where its gradient goes
+    CpuExecutor* executor = nullptr;
+    LaneBinding binding;
+    StepContext context;
+    int lane = -1;
+    std::size_t at = 0;  ///< the kernel call that is next
+    int done = 0;        ///< buckets
+  };
+  enum class Verdict : std::uint8_t { unknown, finite, diverged };
+  /// One thread.
+  struct Seat {
+    AlignedBytes scratch;
+    std::map<std::pair<std::string, std::int64_t>, std::unique_ptr<CpuExecutor>> executors;
+    std::vector<LaneRun> lanes;           ///< at once
+    std::vector<AlignedFloats> momentum;  ///< [bucket], the owner's atoms one after the other
+    std::vector<float*> registers;        ///< where a fold works just now
+    int posted = 0;                       ///< buckets of the step
+    Verdict verdict = Verdict::unknown;   ///< on the step's loss
   };
   struct Running;  ///< the step under way
 
   const Plan& plan(const std::string& program, std::int64_t lane_size);
-  CpuExecutor& executor(int thread, const std::string& program, std::int64_t lane_size);
-  StepPlans& step_plans(std::span<const int> lane_samples);
+  void make_executor(Seat& seat, const std::string& program, std::int64_t lane_size);
+  void prepare(const std::string& program, std::span<const std::int64_t> lane_sizes);
   void prepare(const std::string& program, const StepBatch& batch);
-  void bind(LaneThread& thread, const Plan& plan, const LaneBatch& lane, std::span<const Field> fields, std::int64_t batch_samples);
-  void run_lanes(int thread);
-  void run_lane(int thread, int round, const LaneBatch& lane);
-  bool fold_something(int thread, int round);
-  [[nodiscard]] bool round_folded(int round) const;
-  void move_messages();
-  void fold_part(int thread, int bucket, int part, int parts, std::span<const SumOp> ops);
-  void bucket_complete(int bucket);
-  void update_pieces(int thread);
-  StepSums exchange_sums(std::span<const int> lane_samples, bool stop);
+  void bind(LaneRun& run, Seat& seat, const std::string& program, const LaneBatch& lane, std::span<const Field> fields,
+            std::int64_t batch_samples, const StepContext& context);
+  void run_seat(int thread);
+  [[nodiscard]] bool run_lanes(int thread, LaneRange lanes, bool last);
+  enum class Turn : std::uint8_t { ran, passed, abandoned };
+  [[nodiscard]] Turn run_call(int thread, LaneRun& run);
+  void fold(int thread, const LaneRun& run, const PlanStep& step);
+  void post(int thread, int buckets);
+  template <class Ready>
+  [[nodiscard]] bool await(int thread, std::int64_t q, Ready ready);
+  bool work(int thread);
+  [[nodiscard]] Verdict verdict(Seat& seat) const;
+  void update_piece(int thread, std::int64_t q);
+  /// Calls visit(atom, its optimizer state) for all that this worker owns.
+  template <class Visit>
+  void for_each_atom(Visit visit) {
+    for (int t = 0; t < job_.threads; ++t) {
+      for (int b = 0; b < flow_->buckets(); ++b) {
+        float* state = seats_[static_cast<std::size_t>(t)].momentum[static_cast<std::size_t>(b)].data();
+        for (const Atom& atom : flow_->pieces().piece(b, communicator_.rank(), t)) {
+          visit(atom, state);
+          state += atom.count;
+        }
+      }
+    }
+  }
+  void settle();
+  [[nodiscard]] StepSums sums_of(std::span<const double> per_lane, std::span<const int> lane_samples) const;
   [[noreturn]] void diverge(const StepBatch& batch, std::span<const Field> fields, const StepContext& context);
   [[nodiscard]] std::string first_non_finite(const LaneBatch& lane, std::span<const Field> fields, const StepContext& context,
                                              std::int64_t batch_samples);
@@ -118,20 +155,14 @@ class StepEngine {
   JobShape job_;
   std::int64_t lane_size_;
   Sgd sgd_;
-  std::vector<LaneRange> runs_;
   FlatLayout layout_;
   std::map<std::pair<std::string, std::int64_t>, std::unique_ptr<Plan>> plans_;
-  std::vector<std::pair<std::vector<bool>, std::unique_ptr<StepPlans>>> step_plans_;  ///< by which lanes have samples
-  AlignedFloats parameters_;
-  std::vector<AlignedFloats> slots_;
-  std::vector<float*> registers_;
-  std::vector<std::vector<AlignedFloats>> momentum_;  ///< [bucket][thread], the owner's atoms one after the other
-  std::vector<LaneThread> lane_threads_;
-  std::vector<double> lane_sums_;  ///< [lane of this worker][loss, correct]
-  std::vector<double> gather_mine_, gather_all_, sums_in_order_;
-  std::unique_ptr<OrderedExchange> exchange_;
+  std::unique_ptr<GradientFlow> flow_;
+  int lanes_at_once_ = 1;  ///< of a thread
+  std::vector<Seat> seats_;
   std::unique_ptr<Running> running_;
-  std::mutex exchange_mutex_;
+  bool set_ = false;  ///< parameters were written, the others may still be at it
+  bool settled_ = true;
   StepTimes times_;
   bool has_correct_ = false;
   LaneTeam team_;

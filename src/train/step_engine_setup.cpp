@@ -14,19 +14,18 @@
 namespace lockstep {
 namespace {
 
+constexpr int kRing = 4;  ///< buckets that a thread may have open at once
+
 /// A bucket's ranges as atoms; none spans two tensors.
 std::vector<std::vector<Atom>> atoms_of(const FlatLayout& layout) {
   std::vector<std::vector<Atom>> buckets;
   for (const std::vector<FlatRange>& ranges : layout.buckets) {
     std::vector<Atom>& atoms = buckets.emplace_back();
     for (const FlatRange& range : ranges) {
-      for (std::size_t t = 0; t < layout.tensors.size(); ++t) {
-        const FlatTensor& tensor = layout.tensors[t];
-        const std::int64_t begin = std::max(range.begin, tensor.offset);
-        const std::int64_t end = std::min(range.end, tensor.offset + tensor.count);
-        for (std::int64_t at = begin; at < end; at += kAtom) {
-          atoms.push_back({at, static_cast<std::int32_t>(std::min(kAtom, end - at)), static_cast<std::int32_t>(t)});
-        }
+      const auto after = std::ranges::upper_bound(layout.tensors, range.begin, {}, &FlatTensor::offset);
+      const auto tensor = static_cast<std::int32_t>(after - layout.tensors.begin() - 1);
+      for (std::int64_t at = range.begin; at < range.end; at += kAtom) {
+        atoms.push_back({at, static_cast<std::int32_t>(std::min(kAtom, range.end - at)), tensor});
       }
     }
   }
@@ -46,56 +45,27 @@ StepEngine::StepEngine(Communicator& communicator, const Model& model, const Job
       job_(job),
       lane_size_(lane_size),
       sgd_(sgd),
-      runs_(deal_lanes(job.lanes, job.threads_per_worker)),
-      lane_threads_(static_cast<std::size_t>(job.threads)),
+      seats_(static_cast<std::size_t>(job.threads)),
+      running_(std::make_unique<Running>()),
       team_(job.threads) {
   layout_ = flat_layout(lane_graph(model_, "train", lane_size));
   has_correct_ = model.program("train").has_output("correct");
-  parameters_ = AlignedFloats(static_cast<std::size_t>(layout_.size));
-  exchange_ =
-      std::make_unique<OrderedExchange>(communicator_, job_.threads_per_worker, partials_per_worker(runs_, job_.reduce), atoms_of(layout_));
+  const Plan& full = plan("train", lane_size);
 
-  const std::vector<int> full(static_cast<std::size_t>(job_.lanes), 1);
-  const FoldPlan fold(lanes(), job_.threads, full, job_.reduce);
-  for (LaneThread& thread : lane_threads_) {
-    thread.gradients = AlignedFloats(static_cast<std::size_t>(layout_.size));
-    registers_.push_back(thread.gradients.data());
+  // As many lanes at once as have room; the gradients of those that finish early then wait in buffers as large as the model.
+  std::size_t most_lanes = 1;
+  const std::vector<LaneRange> runs = deal_lanes(job.lanes, job.threads_per_worker);
+  for (std::size_t w = 0; w < runs.size(); ++w) {
+    const int threads = job.threads_per_worker[w];
+    most_lanes = std::max(most_lanes, static_cast<std::size_t>((runs[w].size() + threads - 1) / threads));
   }
-  for (int s = 0; s < fold.slots(); ++s) {
-    slots_.emplace_back(static_cast<std::size_t>(layout_.size));
-    registers_.push_back(slots_.back().data());
-  }
-  for (LaneThread& thread : lane_threads_) {
-    thread.registers.resize(registers_.size());
-  }
-  for (int b = 0; b < exchange_->buckets(); ++b) {
-    std::vector<AlignedFloats>& bucket = momentum_.emplace_back();
-    for (int t = 0; t < job_.threads; ++t) {
-      std::size_t count = 0;
-      for (const Atom& atom : exchange_->piece(b, t)) {
-        count += static_cast<std::size_t>(atom.count);
-      }
-      bucket.emplace_back(count);
-    }
-  }
-
-  std::size_t most_lanes = 0;
-  for (const LaneRange& run : runs_) {
-    most_lanes = std::max(most_lanes, static_cast<std::size_t>(run.size()));
-  }
-  lane_sums_.resize(2 * static_cast<std::size_t>(lanes().size()));
-  gather_mine_.resize(1 + 2 * most_lanes);
-  gather_all_.resize(gather_mine_.size() * runs_.size());
-  sums_in_order_.resize(2 * static_cast<std::size_t>(job_.lanes));
-
-  running_ = std::make_unique<Running>();
-  running_->active.resize(static_cast<std::size_t>(fold.rounds()));
-  running_->cells = std::make_unique<Cell[]>(static_cast<std::size_t>(fold.rounds() * exchange_->buckets()));
-  running_->pieces = std::make_unique<std::atomic<int>[]>(static_cast<std::size_t>(exchange_->buckets()));
-  running_->partials.resize(fold.partials().size());
-  for (int t = 0; t < job_.threads; ++t) {
-    executor(t, "train", lane_size);
-  }
+  const auto buckets = static_cast<int>(layout_.buckets.size());
+  GradientFlow::Job shape{job.lanes, job.threads_per_worker, job.reduce, atoms_of(layout_), layout_.size, std::max(kRing, full.ring)};
+  lanes_at_once_ =
+      static_cast<int>(std::clamp<std::size_t>(job.results_at_once / std::max<std::size_t>(1, full.arena_bytes), 1, most_lanes));
+  shape.ring = lanes_at_once_ < static_cast<int>(most_lanes) ? buckets : shape.ring;
+  flow_ = GradientFlow::create(communicator_, std::move(shape), job.share);
+  prepare("train", std::array{lane_size});
 }
 
 StepEngine::~StepEngine() = default;
@@ -113,74 +83,112 @@ const Plan& StepEngine::plan(const std::string& program, std::int64_t lane_size)
   return *plan;
 }
 
-CpuExecutor& StepEngine::executor(int thread, const std::string& program, std::int64_t lane_size) {
-  LaneThread& own = lane_threads_[static_cast<std::size_t>(thread)];
-  std::unique_ptr<CpuExecutor>& executor = own.executors[{program, lane_size}];
-  if (!executor) {
-    const Plan& needed = plan(program, lane_size);
-    executor = std::make_unique<CpuExecutor>(needed, own.arena);
-    own.inputs.resize(std::max(own.inputs.size(), needed.inputs.size()));
-    own.scalars.resize(std::max(own.scalars.size(), needed.scalars.size()));
+void StepEngine::make_executor(Seat& seat, const std::string& program, std::int64_t lane_size) {
+  std::unique_ptr<CpuExecutor>& executor = seat.executors[{program, lane_size}];
+  if (executor) {
+    return;
   }
-  return *executor;
+  const Plan& needed = plan(program, lane_size);
+  executor = std::make_unique<CpuExecutor>(needed, seat.scratch);
+  for (LaneRun& run : seat.lanes) {
+    run.arena.reserve(needed.arena_bytes);
+    run.inputs.resize(std::max(run.inputs.size(), needed.inputs.size()));
+    run.scalars.resize(std::max(run.scalars.size(), needed.scalars.size()));
+  }
+}
+
+void StepEngine::prepare(const std::string& program, std::span<const std::int64_t> lane_sizes) {
+  const auto missing = [&](const Seat& seat) {
+    return std::ranges::any_of(lane_sizes, [&](std::int64_t size) { return size > 0 && !seat.executors.contains({program, size}); });
+  };
+  if (std::ranges::none_of(seats_, missing)) {
+    return;
+  }
+  for (const std::int64_t size : lane_sizes) {
+    if (size > 0) {
+      static_cast<void>(plan(program, size));
+    }
+  }
+  // Every thread makes what it uses, and so touches its memory first.
+  team_.run([&](int thread) {
+    Seat& seat = seats_[static_cast<std::size_t>(thread)];
+    if (seat.lanes.empty()) {
+      seat.lanes.resize(static_cast<std::size_t>(std::clamp(flow_->run(thread).size(), 1, lanes_at_once_)));
+      for (LaneRun& run : seat.lanes) {
+        run.buckets.resize(layout_.buckets.size());
+      }
+      const std::vector<int> all(static_cast<std::size_t>(job_.lanes), 1);
+      seat.registers.resize(static_cast<std::size_t>(FoldPlan(flow_->run(thread), all, job_.reduce).buffers()));
+      for (int b = 0; b < flow_->buckets(); ++b) {
+        std::size_t count = 0;
+        for (const Atom& atom : flow_->pieces().piece(b, communicator_.rank(), thread)) {
+          count += static_cast<std::size_t>(atom.count);
+        }
+        seat.momentum.emplace_back(count);
+      }
+    }
+    for (const std::int64_t size : lane_sizes) {
+      if (size > 0) {
+        make_executor(seat, program, size);
+      }
+    }
+  });
 }
 
 void StepEngine::prepare(const std::string& program, const StepBatch& batch) {
   for (const LaneBatch& lane : batch.lanes) {
-    if (lane.samples > 0) {
-      for (int t = 0; t < job_.threads; ++t) {
-        executor(t, program, lane.samples);
-      }
+    if (lane.samples > 0 && !seats_[0].executors.contains({program, lane.samples})) {
+      prepare(program, std::array{lane.samples});
     }
   }
 }
 
-StepEngine::StepPlans& StepEngine::step_plans(std::span<const int> lane_samples) {
-  const auto same = [](int samples, bool used) { return (samples > 0) == used; };
-  for (const auto& [used, plans] : step_plans_) {
-    if (std::ranges::equal(lane_samples, used, same)) {
-      return *plans;
-    }
+void StepEngine::bind(LaneRun& run, Seat& seat, const std::string& program, const LaneBatch& lane, std::span<const Field> fields,
+                      std::int64_t batch_samples, const StepContext& context) {
+  run.executor = seat.executors.find({program, lane.samples})->second.get();
+  const Plan& plan = run.executor->plan();
+  for (std::size_t i = 0; i < plan.inputs.size(); ++i) {
+    const auto field = std::ranges::find(fields, plan.inputs[i].name, &Field::name);
+    run.inputs[i] = lane.fields[static_cast<std::size_t>(field - fields.begin())];
   }
-  std::vector<bool> used(lane_samples.size());
-  std::transform(lane_samples.begin(), lane_samples.end(), used.begin(), [](int samples) { return samples > 0; });
-  step_plans_.emplace_back(std::move(used),
-                           std::make_unique<StepPlans>(StepPlans{FoldPlan(lanes(), job_.threads, lane_samples, job_.reduce),
-                                                                 RestPlan(runs_, lane_samples, job_.reduce)}));
-  return *step_plans_.back().second;
+  for (std::size_t i = 0; i < plan.scalars.size(); ++i) {
+    const auto whole = static_cast<float>(batch_samples);
+    run.scalars[i] = plan.scalars[i] == kLaneShare ? static_cast<float>(lane.samples) / whole : 1.0F / whole;
+  }
+  run.binding = {run.inputs, run.scalars, flow_->parameters().data(), nullptr, {}, run.arena.data()};
+  run.context = context;
+  run.context.first_row = static_cast<std::uint64_t>(lane.first_row);
+  run.lane = lane.lane;
+  run.at = 0;
+  run.done = 0;
+}
+
+std::span<const float> StepEngine::parameters() {
+  settle();
+  return flow_->parameters();
+}
+
+std::span<float> StepEngine::set_parameters() {
+  settle();
+  set_ = true;
+  return flow_->parameters();
 }
 
 std::vector<float> StepEngine::gather_momentum() {
+  settle();
   std::vector<float> flat(static_cast<std::size_t>(layout_.size));
-  for (int b = 0; b < exchange_->buckets(); ++b) {
-    for (int t = 0; t < job_.threads; ++t) {
-      const float* from = momentum_[static_cast<std::size_t>(b)][static_cast<std::size_t>(t)].data();
-      for (const Atom& atom : exchange_->piece(b, t)) {
-        std::copy_n(from, atom.count, flat.begin() + atom.offset);
-        from += atom.count;
-      }
-    }
-    exchange_->publish(b, flat.data());
-  }
-  exchange_->finish();
+  for_each_atom([&](const Atom& atom, float* state) { std::copy_n(state, atom.count, flat.begin() + atom.offset); });
+  gather_pieces(communicator_, flow_->pieces(), flat);
   return flat;
 }
 
 void StepEngine::set_momentum(std::span<const float> flat) {
-  for (int b = 0; b < exchange_->buckets(); ++b) {
-    for (int t = 0; t < job_.threads; ++t) {
-      float* to = momentum_[static_cast<std::size_t>(b)][static_cast<std::size_t>(t)].data();
-      for (const Atom& atom : exchange_->piece(b, t)) {
-        std::copy_n(flat.begin() + atom.offset, atom.count, to);
-        to += atom.count;
-      }
-    }
-  }
+  settle();
+  for_each_atom([&](const Atom& atom, float* state) { std::copy_n(flat.begin() + atom.offset, atom.count, state); });
 }
 
 std::string StepEngine::fingerprint(std::span<const Field> fields) {
   const std::int64_t samples = lane_size_;
-  CpuExecutor& executor = this->executor(0, "train", samples);
   LaneBatch lane{0, samples, 0, {}, nullptr, nullptr, nullptr};
   std::vector<AlignedBytes> memory;
   for (const Field& field : fields) {
@@ -197,17 +205,18 @@ std::string StepEngine::fingerprint(std::span<const Field> fields) {
     }
     lane.fields.push_back(bytes.data());
   }
-  const std::vector<float> kept(parameters_.span().begin(), parameters_.span().end());
-  initialise(layout_, 0, parameters_.span());
-  LaneThread& own = lane_threads_[0];
-  bind(own, executor.plan(), lane, fields, samples);
-  executor.run({own.inputs, own.scalars, parameters_.data(), own.gradients.data()}, {});
+  const AlignedFloats parameters(static_cast<std::size_t>(layout_.size)), gradients(static_cast<std::size_t>(layout_.size));
+  initialise(layout_, 0, parameters.span());
+  LaneRun& run = seats_[0].lanes[0];
+  bind(run, seats_[0], "train", lane, fields, samples, {});
+  run.binding.parameters = parameters.data();
+  run.binding.gradients = gradients.data();
+  run.executor->run(run.binding, {});
   Sha256 hash;
-  hash.update(std::as_bytes(std::span(executor.output("loss_sum"), 1)));
+  hash.update(std::as_bytes(std::span(run.executor->output("loss_sum", run.binding.arena), 1)));
   for (const FlatTensor& tensor : layout_.tensors) {
-    hash.update(std::as_bytes(std::span(own.gradients.data() + tensor.offset, static_cast<std::size_t>(tensor.count))));
+    hash.update(std::as_bytes(std::span(gradients.data() + tensor.offset, static_cast<std::size_t>(tensor.count))));
   }
-  std::ranges::copy(kept, parameters_.data());
   std::string text;
   for (const std::byte byte : hash.finish()) {
     text += fmt::format("{:02x}", static_cast<unsigned>(byte));
@@ -217,19 +226,19 @@ std::string StepEngine::fingerprint(std::span<const Field> fields) {
 
 std::string StepEngine::first_non_finite(const LaneBatch& lane, std::span<const Field> fields, const StepContext& context,
                                          std::int64_t batch_samples) {
-  LaneThread& own = lane_threads_[0];
-  CpuExecutor& executor = this->executor(0, "train", lane.samples);
-  bind(own, executor.plan(), lane, fields, batch_samples);
-  StepContext at = context;
-  at.first_row = static_cast<std::uint64_t>(lane.first_row);
-  const auto label = executor.find_non_finite({own.inputs, own.scalars, parameters_.data(), own.gradients.data()}, at);
+  LaneRun& run = seats_[0].lanes[0];
+  bind(run, seats_[0], "train", lane, fields, batch_samples, context);
+  const AlignedFloats gradients(static_cast<std::size_t>(layout_.size));
+  run.binding.gradients = gradients.data();
+  const auto label = run.executor->find_non_finite(run.binding, run.context);
   return label ? fmt::format("{} in lane {}", *label, lane.lane) : "";
 }
 
 void StepEngine::diverge(const StepBatch& batch, std::span<const Field> fields, const StepContext& context) {
+  settled_ = true;  // nothing of this step will be
   std::string found;
   for (const FlatTensor& tensor : layout_.tensors) {
-    const auto values = parameters_.span().subspan(static_cast<std::size_t>(tensor.offset), static_cast<std::size_t>(tensor.count));
+    const auto values = flow_->parameters().subspan(static_cast<std::size_t>(tensor.offset), static_cast<std::size_t>(tensor.count));
     if (found.empty() && !std::ranges::all_of(values, [](float v) { return std::isfinite(v); })) {
       found = fmt::format("the update of {} in the step before", tensor.name);
     }
@@ -240,10 +249,10 @@ void StepEngine::diverge(const StepBatch& batch, std::span<const Field> fields, 
   constexpr std::size_t kLongest = 256;
   std::array<char, kLongest> mine{};
   std::memcpy(mine.data(), found.data(), std::min(found.size(), kLongest - 1));
-  std::vector<char> all(kLongest * runs_.size());
+  std::vector<char> all(kLongest * flow_->runs().size());
   communicator_.all_gather(std::as_bytes(std::span(mine)), std::as_writable_bytes(std::span(all)),
                            {"looking for the first NaN", static_cast<std::int64_t>(context.step)});
-  for (std::size_t w = 0; w < runs_.size(); ++w) {
+  for (std::size_t w = 0; w < flow_->runs().size(); ++w) {
     const std::string theirs(all.data() + w * kLongest);
     if (!theirs.empty()) {
       throw Diverged(

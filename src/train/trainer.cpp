@@ -97,7 +97,7 @@ class Trainer {
     if (checkpoint) {
       restore(*checkpoint);
     } else {
-      initialise(engine_.layout(), settings_.seed, engine_.parameters());
+      initialise(engine_.layout(), settings_.seed, engine_.set_parameters());
     }
     static_cast<void>(agree_on_parameters(communicator_, engine_.layout(), engine_.parameters()));
     if (leads()) {
@@ -125,7 +125,7 @@ class Trainer {
       other_machines_.push_back(checkpoint.fingerprint);
       say("warning: the checkpoint was made on another kind of machine; this is recorded, and the last bits will differ");
     }
-    from_tensors(engine_.layout(), checkpoint.parameters, engine_.parameters());
+    from_tensors(engine_.layout(), checkpoint.parameters, engine_.set_parameters());
     std::vector<float> momentum(engine_.parameters().size());
     from_tensors(engine_.layout(), checkpoint.optimizer, momentum, "momentum/");
     engine_.set_momentum(momentum);
@@ -327,7 +327,7 @@ class Trainer {
       if (parameter_hash(best.parameters) != best_hash_) {
         throw CheckpointError("checkpoints/best.h5 is not this run's best epoch.\n  Start again in another --run.");
       }
-      from_tensors(engine_.layout(), best.parameters, engine_.parameters());
+      from_tensors(engine_.layout(), best.parameters, engine_.set_parameters());
       say(fmt::format("the best epoch's parameters are kept (epoch {}, validation loss {:.4f})", best.epoch, stopping_.best()));
     }
   }

@@ -36,6 +36,7 @@ struct TrainSettings {
   double min_delta = 0;
   std::optional<OrderKind> order;  ///< none: by the dataset's size
   ReduceMode reduce = ReduceMode::exact;
+  bool share = true;  ///< memory among the workers of one machine; false: messages
 
   std::filesystem::path run;
   int threads = 1;

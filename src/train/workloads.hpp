@@ -16,10 +16,10 @@ struct Workload {
   ModelOptions model;
   std::int64_t batch = 64;  ///< of one worker
 };
-/// mlp-tiny 784-32-10, mlp 784-1024-1024-10, mlp-wide 784-4096-4096-10, cnn, resnet20. Throws UsageError naming them.
+/// mlp-tiny 784-32-10, mlp 784-1024-1024-10, mlp-wide 784-4096-4096-10, cnn, resnet20, gpt. Throws UsageError naming them.
 [[nodiscard]] Workload workload(const std::string& name);
 
-/// Keyed random samples for this worker's lanes, made once.
+/// Keyed random numbers for all that the model reads, for this worker's lanes, made once: f32 in [−1, 1), integers that are classes.
 class SyntheticBatch {
  public:
   /// Lanes [lane_begin, lane_end) of `lanes`, each with its even share of `batch` samples.

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <iterator>
 #include <numeric>
 #include <random>
 
@@ -14,34 +15,30 @@
 namespace lockstep {
 namespace {
 
-/// What an owner gets from folding every worker's lanes by FoldPlan and the partials by RestPlan; width floats, at odd sizes.
+/// What an owner gets from folding every run's lanes by FoldPlan and the partials by RestPlan; width floats, at odd sizes.
 std::vector<float> planned_sum(const std::vector<std::vector<float>>& lanes, std::span<const int> samples,
-                               const std::vector<LaneRange>& runs, int in_flight, ReduceMode mode = ReduceMode::exact) {
+                               const std::vector<LaneRange>& runs, ReduceMode mode = ReduceMode::exact) {
   const std::size_t width = lanes[0].size();
   const RestPlan rest(runs, samples, mode);
   std::vector<std::vector<std::vector<float>>> partials(runs.size());
   for (std::size_t w = 0; w < runs.size(); ++w) {
-    const FoldPlan fold(runs[w], in_flight, samples, mode);
-    // Registers start as NaN, so that reading one too early shows.
-    std::vector<std::vector<float>> memory(in_flight + fold.slots(), std::vector<float>(width, NAN));
+    const FoldPlan fold(runs[w], samples, mode);
+    // Buffers start as NaN, so that reading one too early shows.
+    std::vector<std::vector<float>> memory(fold.buffers(), std::vector<float>(width, NAN));
     std::vector<float*> registers;
     for (auto& m : memory)
       registers.push_back(m.data());
-    for (int round = 0; round < fold.rounds(); ++round) {
-      for (int i = 0; i < in_flight; ++i)
-        memory[i].assign(width, NAN);
-      for (int lane = fold.lanes(round).begin; lane < fold.lanes(round).end; ++lane) {
-        if (samples[lane] > 0)
-          std::ranges::copy(lanes[lane], memory[lane - fold.lanes(round).begin].begin());
-      }
-      run_sums<float>(fold.ops(round), registers.data(), width);
+    for (int lane = runs[w].begin; lane < runs[w].end; ++lane) {
+      if (samples[lane] > 0)
+        std::ranges::copy(lanes[lane], memory[fold.target(lane)].begin());
+      run_sums<float>(fold.ops(lane), registers.data(), width);
     }
     for (const int reg : fold.partials())
       partials[w].push_back(reg < 0 ? std::vector<float>{} : memory[reg]);
   }
   std::vector<std::vector<float>> memory;
   for (const RestPlan::Source& source : rest.sources())
-    memory.push_back(partials[source.worker][source.partial]);
+    memory.push_back(partials[source.run][source.partial]);
   memory.resize(memory.size() + rest.scratch(), std::vector<float>(width, NAN));
   const auto sources = memory;
   std::vector<float*> registers;
@@ -50,7 +47,7 @@ std::vector<float> planned_sum(const std::vector<std::vector<float>>& lanes, std
   run_sums<float>(rest.ops(), registers.data(), width);
   for (std::size_t i = 0; i < rest.sources().size(); ++i)
     EXPECT_EQ(memory[i], sources[i]) << "a source was overwritten";
-  return memory[rest.result()];
+  return memory[rest.results()[0]];
 }
 
 TEST(LaneTree, SplitsAtTheLargestPowerOfTwoBelow) {
@@ -85,55 +82,91 @@ TEST(LaneTree, FoldAndRestGiveTheBitsOfTheTreeForAllWorkersAndThreads) {
       }
       for (int workers = 1; workers <= lanes; ++workers) {
         const auto runs = deal_lanes(lanes, std::vector<int>(workers, 1));
-        for (const int in_flight : {1, 2, 3, 5, 8})
-          ASSERT_EQ(planned_sum(data, samples, runs, in_flight), expected)
-              << lanes << " lanes, " << workers << " workers, " << in_flight << " in flight, trial " << trial;
+        ASSERT_EQ(planned_sum(data, samples, runs), expected) << lanes << " lanes, " << workers << " workers, trial " << trial;
+        for (const int threads : {2, 3, 5}) {
+          std::vector<LaneRange> seats;
+          for (const LaneRange& run : runs)
+            std::ranges::copy(deal_run(run, lanes, threads), std::back_inserter(seats));
+          ASSERT_EQ(planned_sum(data, samples, seats), expected)
+              << lanes << " lanes, " << workers << " workers of " << threads << " threads, trial " << trial;
+        }
       }
     }
   }
 }
 
-TEST(LaneTree, EveryLaneIsAddedOnceAndNothingIsCopiedInOneRound) {
+TEST(LaneTree, EveryLaneIsAddedOnceAndNothingIsCopied) {
   for (int lanes = 1; lanes <= 17; ++lanes) {
     const std::vector<int> samples(lanes, 1);
     for (int workers = 1; workers <= lanes; ++workers) {
       const auto runs = deal_lanes(lanes, std::vector<int>(workers, 1));
       const RestPlan rest(runs, samples);
       auto adds = static_cast<int>(rest.ops().size());
-      const auto counts = partials_per_worker(runs);
+      const auto counts = partials_per_run(runs);
       EXPECT_EQ(rest.sources().size(), std::accumulate(counts.begin(), counts.end(), std::size_t{0}));
       for (const LaneRange& run : runs) {
-        const FoldPlan fold(run, lanes, samples);
-        ASSERT_EQ(fold.rounds(), 1);
-        EXPECT_EQ(fold.slots(), 0);
-        EXPECT_TRUE(std::ranges::none_of(fold.ops(0), [](const SumOp& op) { return op.b < 0; }));
-        adds += static_cast<int>(fold.ops(0).size());
+        const FoldPlan fold(run, samples);
+        for (int lane = run.begin; lane < run.end; ++lane) {
+          EXPECT_TRUE(std::ranges::all_of(fold.ops(lane), [](const SumOp& op) { return op.dst == op.a && op.b >= 0; }));
+          adds += static_cast<int>(fold.ops(lane).size());
+        }
       }
       EXPECT_EQ(adds, lanes - 1);
     }
   }
-  EXPECT_TRUE(FoldPlan({2, 3}, 1, std::vector<int>(4, 1)).ops(0).empty());
+  EXPECT_TRUE(FoldPlan({2, 3}, std::vector<int>(4, 1)).ops(2).empty());
+  EXPECT_EQ(FoldPlan({2, 2}, std::vector<int>(4, 1)).buffers(), 0);
 }
 
-TEST(LaneTree, SlotsStayFewAndEmptyLanesNeedNoMore) {
+TEST(LaneTree, BuffersStayFewAndEmptyLanesNeedNoMore) {
   std::mt19937 random(3);
   for (int lanes = 1; lanes <= 33; ++lanes) {
     for (int begin = 0; begin < lanes; ++begin) {
       for (int end = begin + 1; end <= lanes; ++end) {
         const auto subtrees = static_cast<int>(maximal_subtrees({begin, end}, lanes).size());
-        for (const int in_flight : {1, 2, 3, 4}) {
-          const FoldPlan full({begin, end}, in_flight, std::vector<int>(lanes, 1));
-          // The finished subtrees and, of the one being summed, one value a level.
-          EXPECT_LE(full.slots(), subtrees - 1 + std::bit_width(static_cast<unsigned>(end - begin - 1)));
-          std::vector<int> samples(lanes);
-          std::ranges::generate(samples, [&] { return static_cast<int>(random() % 2); });
-          EXPECT_LE(FoldPlan({begin, end}, in_flight, samples).slots(), full.slots());
-        }
+        const FoldPlan full({begin, end}, std::vector<int>(lanes, 1));
+        // The finished subtrees and, of the one being summed, one value a level and the lane that is added.
+        EXPECT_LE(full.buffers(), subtrees + std::bit_width(static_cast<unsigned>(end - begin - 1)));
+        std::vector<int> samples(lanes);
+        std::ranges::generate(samples, [&] { return static_cast<int>(random() % 2); });
+        EXPECT_LE(FoldPlan({begin, end}, samples).buffers(), full.buffers());
       }
     }
   }
-  EXPECT_EQ(FoldPlan({0, 64}, 1, std::vector<int>(64, 1)).slots(), 6);
-  EXPECT_EQ(FoldPlan({0, 64}, 16, std::vector<int>(64, 1)).slots(), 2);
+  EXPECT_EQ(FoldPlan({0, 64}, std::vector<int>(64, 1)).buffers(), 7);
+}
+
+/// A worker's threads' sums, added up to those of its own maximal subtrees.
+TEST(LaneTree, APartOfTheTreeHasAResultForEachOfItsSubtrees) {
+  for (const int threads : {1, 2, 3, 4}) {
+    const LaneRange whole{3, 11};
+    std::vector<int> samples(13, 1);
+    samples[3] = 0;
+    const auto seats = deal_run(whole, 13, threads);
+    const RestPlan plan(seats, whole, samples);
+    const auto subtrees = maximal_subtrees(whole, 13);
+    ASSERT_EQ(plan.results().size(), subtrees.size());
+    // Lanes are powers of two: a sum tells which lanes are in it.
+    std::vector<float> values;
+    for (const RestPlan::Source& source : plan.sources()) {
+      float sum = 0;
+      const LaneRange node = maximal_subtrees(seats[source.run], 13)[source.partial];
+      for (int lane = node.begin; lane < node.end; ++lane)
+        sum += samples[lane] > 0 ? std::exp2(static_cast<float>(lane)) : 0;
+      values.push_back(sum);
+    }
+    values.resize(values.size() + plan.scratch(), NAN);
+    std::vector<float*> registers;
+    for (float& value : values)
+      registers.push_back(&value);
+    run_sums<float>(plan.ops(), registers.data(), 1);
+    for (std::size_t i = 0; i < subtrees.size(); ++i) {
+      float wanted = 0;
+      for (int lane = subtrees[i].begin; lane < subtrees[i].end; ++lane)
+        wanted += samples[lane] > 0 ? std::exp2(static_cast<float>(lane)) : 0;
+      EXPECT_EQ(plan.results()[i] < 0 ? 0 : values[plan.results()[i]], wanted) << threads << " threads, subtree " << i;
+    }
+  }
 }
 
 TEST(LaneTree, RestNeedsLogarithmicScratch) {
@@ -148,7 +181,7 @@ TEST(LaneTree, RestNeedsLogarithmicScratch) {
 TEST(LaneTree, PowersOfTwoExchangeOnePartialAWorker) {
   for (int lanes = 1; lanes <= 64; lanes *= 2) {
     for (int workers = 1; workers <= lanes; workers *= 2) {
-      const auto counts = partials_per_worker(deal_lanes(lanes, std::vector<int>(workers, 4)));
+      const auto counts = partials_per_run(deal_lanes(lanes, std::vector<int>(workers, 4)));
       EXPECT_EQ(std::accumulate(counts.begin(), counts.end(), 0), workers);
     }
   }
@@ -178,7 +211,7 @@ TEST(DealLanes, EqualThreadsGetEqualSharesInTheFewestSubtrees) {
         begin = run.end;
       }
       EXPECT_EQ(begin, lanes);
-      const auto counts = partials_per_worker(runs);
+      const auto counts = partials_per_run(runs);
       EXPECT_EQ(std::accumulate(counts.begin(), counts.end(), 0),
                 fewest_subtrees(lanes, 0, workers, lanes / workers, (lanes + workers - 1) / workers));
     }
@@ -203,7 +236,7 @@ TEST(ReduceModes, ArrivalDependsOnTheWorkersAndExactDoesNot) {
     std::ranges::generate(data.back(), [&] { return std::uniform_real_distribution<float>(-1, 1)(random); });
   }
   const auto sum = [&](int workers, ReduceMode mode) {
-    return planned_sum(data, samples, deal_lanes(8, std::vector<int>(workers, 1)), 2, mode);
+    return planned_sum(data, samples, deal_lanes(8, std::vector<int>(workers, 1)), mode);
   };
   EXPECT_EQ(sum(1, ReduceMode::exact), sum(3, ReduceMode::exact));
   EXPECT_NE(sum(1, ReduceMode::arrival), sum(3, ReduceMode::arrival));
@@ -214,7 +247,7 @@ TEST(ReduceModes, ArrivalDependsOnTheWorkersAndExactDoesNot) {
       in_order[i] += data[lane][i];
   }
   EXPECT_EQ(sum(1, ReduceMode::arrival), in_order);
-  EXPECT_EQ(FoldPlan({1, 6}, 2, samples, ReduceMode::arrival).partials().size(), 1u);
+  EXPECT_EQ(FoldPlan({1, 6}, samples, ReduceMode::arrival).partials().size(), 1u);
 }
 
 TEST(SumLanes, AddsDoublesAlongTheTreeAndSkipsEmptyLanes) {

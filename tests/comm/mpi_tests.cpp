@@ -166,7 +166,7 @@ TEST_F(Workers, ASilentPeerIsNamedWithinTheDeadlineAndTheRestGoesOn) {
     GTEST_SKIP() << "needs two workers";
   std::vector<std::byte> abandoned(100);
   if (rank == 0) {
-    comm.set_deadline(std::chrono::seconds(1));
+    comm.deadline = std::chrono::seconds(1);
     Request request = comm.receive(1, 3, abandoned);
     const auto begin = std::chrono::steady_clock::now();
     try {
@@ -180,7 +180,7 @@ TEST_F(Workers, ASilentPeerIsNamedWithinTheDeadlineAndTheRestGoesOn) {
     }
     EXPECT_TRUE(request.empty());
     EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(8));
-    comm.set_deadline(std::chrono::seconds(10));
+    comm.deadline = std::chrono::seconds(10);
   }
   comm.barrier({.what = "going on"});
   // The receive that was given up does not take the next message.
@@ -239,6 +239,7 @@ struct Flat {
 /// One worker's side of a step with two threads: every lane's gradient is keyed by (step, lane); the sums become the new `flat`.
 struct Stepper {
   Communicator& comm;
+  const Pieces& pieces;
   OrderedExchange& exchange;
   const std::vector<LaneRange>& runs;
   std::int64_t elements;
@@ -254,14 +255,14 @@ struct Stepper {
   }
 
   std::vector<const float*> fold(const FoldPlan& plan, std::int64_t step) {
-    registers.resize(threads + plan.slots(), std::vector<float>(elements));
+    registers.resize(plan.buffers(), std::vector<float>(elements));
     std::vector<float*> pointers;
     for (auto& r : registers)
       pointers.push_back(r.data());
-    for (int round = 0; round < plan.rounds(); ++round) {
-      for (int lane = plan.lanes(round).begin; lane < plan.lanes(round).end; ++lane)
-        std::ranges::copy(gradient(elements, step, lane), pointers[lane - plan.lanes(round).begin]);
-      run_sums<float>(plan.ops(round), pointers.data(), elements);
+    for (int lane = runs[comm.rank()].begin; lane < runs[comm.rank()].end; ++lane) {
+      if (plan.target(lane) >= 0)
+        std::ranges::copy(gradient(elements, step, lane), pointers[plan.target(lane)]);
+      run_sums<float>(plan.ops(lane), pointers.data(), elements);
     }
     std::vector<const float*> partials;
     for (const int reg : plan.partials())
@@ -270,10 +271,11 @@ struct Stepper {
   }
 
   void run(const RestPlan& rest, std::int64_t step, std::span<const float* const> partials, float* flat, bool in_threads) {
-    exchange.begin_step(rest, step);
-    for (int b = 0; b < exchange.buckets(); ++b)
+    for (int b = 0; b < pieces.buckets(); ++b)
+      exchange.begin(b, rest, step);
+    for (int b = 0; b < pieces.buckets(); ++b)
       exchange.bucket_ready(b, partials);
-    for (int b = exchange.buckets() - 1; b >= 0; --b) {
+    for (int b = pieces.buckets() - 1; b >= 0; --b) {
       exchange.wait(b, OrderedExchange::Stage::arrived);
       const auto update = [&, b](int t) {
         exchange.sum_piece(b, t, [&](const Atom& atom, const float* sum) { std::copy_n(sum, atom.count, flat + atom.offset); });
@@ -288,7 +290,10 @@ struct Stepper {
       }
       exchange.publish(b, flat);
     }
-    exchange.finish();
+    for (int b = 0; b < pieces.buckets(); ++b) {
+      exchange.wait(b, OrderedExchange::Stage::sent);
+      exchange.wait(b, OrderedExchange::Stage::published);
+    }
   }
 };
 
@@ -297,8 +302,9 @@ TEST_F(Workers, ExchangeGivesTheBitsOfTheTreeOnEveryWorker) {
   constexpr int kState = 2;  // in no bucket: must stay as it is
   for (const int lanes : {6, 8}) {
     const auto runs = deal_lanes(lanes, std::vector<int>(size, 2));
-    OrderedExchange exchange(comm, std::vector<int>(size, 2), partials_per_worker(runs), {layout.of({4, 1}), layout.of({5, 0, 3})});
-    Stepper stepper{comm, exchange, runs, layout.size, 2};
+    const Pieces pieces(std::vector<int>(size, 2), {layout.of({4, 1}), layout.of({5, 0, 3})});
+    OrderedExchange exchange(comm, pieces, partials_per_run(runs));
+    Stepper stepper{comm, pieces, exchange, runs, layout.size, 2};
     std::vector<float> flat(layout.size, -7.0f);
     for (std::int64_t step = 0; step < 3; ++step) {
       std::vector<int> samples(lanes, 4);
@@ -307,7 +313,7 @@ TEST_F(Workers, ExchangeGivesTheBitsOfTheTreeOnEveryWorker) {
       if (step > 1)
         samples[0] = samples[2] = 0;
       const RestPlan rest(runs, samples);
-      stepper.run(rest, step, stepper.fold(FoldPlan(runs[rank], 2, samples), step), flat.data(), true);
+      stepper.run(rest, step, stepper.fold(FoldPlan(runs[rank], samples), step), flat.data(), true);
 
       std::vector<std::vector<float>> gradients;
       for (int lane = 0; lane < lanes; ++lane)
@@ -329,11 +335,12 @@ TEST_F(Workers, ExchangeGivesTheBitsOfTheTreeOnEveryWorker) {
 TEST_F(Workers, ExchangeSendsWhatItSaysAndAllocatesNothing) {
   const Flat layout({size * 4096, size * 2048});
   const auto runs = deal_lanes(size, std::vector<int>(size, 2));
-  OrderedExchange exchange(comm, std::vector<int>(size, 2), partials_per_worker(runs), {layout.of({0}), layout.of({1})});
-  Stepper stepper{comm, exchange, runs, layout.size, 2};
+  const Pieces pieces(std::vector<int>(size, 2), {layout.of({0}), layout.of({1})});
+  OrderedExchange exchange(comm, pieces, partials_per_run(runs));
+  Stepper stepper{comm, pieces, exchange, runs, layout.size, 2};
   const std::vector<int> samples(size, 1);
   const RestPlan rest(runs, samples);
-  const auto partials = stepper.fold(FoldPlan(runs[rank], 2, samples), 0);
+  const auto partials = stepper.fold(FoldPlan(runs[rank], samples), 0);
   std::vector<float> flat(layout.size);
   stepper.run(rest, 0, partials, flat.data(), false);
   stepper.run(rest, 1, partials, flat.data(), false);
@@ -349,12 +356,12 @@ TEST_F(Workers, PiecesCoverEveryBucketOnceAndEvenly) {
   const Flat layout({100000, 10, 20});
   std::vector<int> threads(size);
   std::iota(threads.begin(), threads.end(), 1);
-  OrderedExchange exchange(comm, threads, std::vector<int>(size, 1), {layout.of({2, 0, 1})});
+  const Pieces pieces(threads, {layout.of({2, 0, 1})});
   const int all = std::accumulate(threads.begin(), threads.end(), 0);
   std::int64_t mine = 0;
   for (int t = 0; t < threads[rank]; ++t) {
     std::int64_t elements = 0;
-    for (const Atom& atom : exchange.piece(0, t))
+    for (const Atom& atom : pieces.piece(0, rank, t))
       elements += atom.count;
     EXPECT_LE(std::abs(elements - 100030 / all), 1024);
     mine += elements;
@@ -363,7 +370,7 @@ TEST_F(Workers, PiecesCoverEveryBucketOnceAndEvenly) {
   comm.all_gather(std::as_bytes(std::span(&mine, 1)), std::as_writable_bytes(std::span(elements)), {.what = "counting"});
   EXPECT_EQ(std::accumulate(elements.begin(), elements.end(), std::int64_t{0}), 100030);
   for (int w = 0; w < size; ++w)
-    EXPECT_EQ(exchange.ranges(0, w).size(), 1u);
+    EXPECT_EQ(pieces.ranges(0, w).size(), 1u);
 }
 
 }  // namespace

@@ -140,6 +140,19 @@ TEST(Dataset, LabelOutOfRangeIsNamed) {
       "/labels holds the class 170 in row 10 of shard-00001.h5, but the model has 170 outputs (0..169).\n  Give --classes 171, or look");
 }
 
+TEST(Dataset, ARowMayHaveSeveralLabels) {
+  const TemporaryFolder folder;
+  std::vector<std::int32_t> tokens(20 * 3);
+  tokens[17 * 3 + 2] = 9;
+  DatasetWriter writer(folder.path() / "d", {{"features", {3}, DType::i32}, {"labels", {3}, DType::i32}}, 20, {.chunk_rows = 8});
+  const std::vector<std::span<const std::byte>> values(2, std::as_bytes(std::span(tokens)));
+  writer.append(values);
+  writer.close();
+  const Dataset data = Dataset::open(folder.path() / "d");
+  EXPECT_NO_THROW(check_labels(data, 10));
+  expect_contains(message_of([&] { check_labels(data, 9); }), "/labels holds the class 9 in row 17 of shard-00000.h5");
+}
+
 TEST(Dataset, WriterLeavesNothingHalfDone) {
   const TemporaryFolder folder;
   const std::vector<float> values(5);

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# hashes.sh MODEL LANES: the same parameters after every epoch, and the same model file, on any number of workers and threads.
+# hashes.sh MODEL LANES: the same parameters after every epoch, and the same model file, on any number of workers and threads,
+# by shared memory and by messages.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 model=$1 lanes=$2
@@ -8,14 +9,17 @@ options=(--model "$model" --dropout 0.2 --batch-norm --batch 48 --lanes "$lanes"
 [[ $model != mlp ]] || options+=(--hidden "96,40")
 [[ $model != resnet20 ]] || options+=(--depth 1 --width 4)
 
-printf 'model %s, %s lanes, 1501 samples, 2 epochs\n%-3s %-3s %-4s %-16s %s\n' "$model" "$lanes" P T s 'SHA-256 of model' 'parameter hash of each epoch'
+printf 'model %s, %s lanes, 1501 samples, 2 epochs; m: by messages\n%-3s %-3s %-4s %-16s %s\n' "$model" "$lanes" P T s 'SHA-256 of model' 'parameter hash of each epoch'
 first=''
+base=("${options[@]}")
 for threads in 1 2; do
-  for workers in 1 2 3 4 5 7 8; do
-    ((workers <= lanes)) || continue
+  for workers in 1 2 3 4 5 7 8 2m 3m 5m; do
+    ((${workers%m} <= lanes)) || continue
     run=p$workers-t$threads
     begin=$SECONDS
-    train "$run" "$workers" "$threads"
+    options=("${base[@]}")
+    [[ $workers != *m ]] || options+=(--exchange messages)
+    train "$run" "${workers%m}" "$threads"
     epochs=''
     for hash in $(hashes_of "$run"); do epochs+="${hash:0:16} "; done
     hash=$(hash_of "$run")

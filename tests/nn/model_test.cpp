@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "lockstep/gradient_check.hpp"
 #include "lockstep/nn.hpp"
 
 namespace lockstep {
@@ -38,6 +39,57 @@ TEST(Model, GlobalAveragePoolTakesAnyHeightAndWidth) {
   }
 }
 
+ModelOptions tokens() {
+  ModelOptions options;
+  options.name = "gpt";
+  options.sample = {128};
+  options.classes = 96;
+  return options;
+}
+
+TEST(Model, GptHasTheParametersOfItsParts) {
+  const Model model = build_model(tokens());
+  const std::int64_t block = 2 * 2 * 128 + (128 * 384 + 384) + (128 * 128 + 128) + (128 * 512 + 512) + (512 * 128 + 128);
+  EXPECT_EQ(model.parameter_count(), (96 + 128) * 128 + 4 * block + 2 * 128 + 128 * 96 + 96);
+  EXPECT_EQ(model.least_lane(), 1);
+  const Graph& train = model.program("train");
+  EXPECT_EQ(train.type(train.output("logits")).shape, (Shape{2, 128, 96}));
+  EXPECT_EQ(train.type(train.output("loss")).shape, (Shape{2}));
+  EXPECT_EQ(train.type(train.output("correct")).shape, (Shape{2}));
+}
+
+/// Every parameter's gradient of the mean loss, against central differences.
+void expect_gradient(const ModelOptions& options, const std::map<std::string, std::vector<double>>& integers) {
+  Graph graph = build_model(options).program("train").rebatch(3);
+  std::vector<Value> parameters;
+  for (int id = 0; id < static_cast<int>(graph.nodes().size()); ++id) {
+    if (graph.node(id).op == &leaf::parameter()) {
+      parameters.push_back(graph.value({id, 0}));
+    }
+  }
+  const GradientCheck check = check_gradient(mean(graph.value(graph.output("loss"))), parameters, {.leaves = integers});
+  EXPECT_TRUE(check.ok) << options.name << ": " << check.where;
+}
+
+TEST(Model, Resnet20HasTheRightGradient) {
+  ModelOptions options = images("resnet20");
+  options.sample = {2, 5, 5};
+  options.classes = 3;
+  options.depth = 1;
+  options.width = 2;
+  expect_gradient(options, {{"labels", {0, 2, 1}}});
+}
+
+TEST(Model, GptHasTheRightGradient) {
+  ModelOptions options = tokens();
+  options.sample = {4};
+  options.classes = 5;
+  options.depth = 2;
+  options.width = 4;
+  options.heads = 2;
+  expect_gradient(options, {{"features", {0, 1, 2, 3, 4, 4, 0, 2, 1, 3, 2, 2}}, {"labels", {1, 2, 3, 4, 4, 0, 2, 1, 3, 2, 2, 0}}});
+}
+
 TEST(Model, MlpFlattensImages) {
   ModelOptions options = images("mlp");
   options.hidden = {1024, 1024};
@@ -72,6 +124,11 @@ TEST(Model, MistakesAreNamed) {
   options.name = "resnet20";
   options.depth = -1;
   EXPECT_THROW(static_cast<void>(build_model(options)), UsageError);
+  options = images("gpt");
+  EXPECT_THROW(static_cast<void>(build_model(options)), UsageError);
+  options = tokens();
+  options.heads = 3;
+  EXPECT_THROW(static_cast<void>(build_model(options)), ShapeError);
   options.name = "cnn";
   options.sample = {784};
   EXPECT_THROW(static_cast<void>(build_model(options)), UsageError);

@@ -20,6 +20,7 @@ struct Range {
 const std::array kRanges{
     Range{"exp", fast::exp, std::exp, -87.3, 88.7, 1.0},
     Range{"exp below the normal numbers", fast::exp, std::exp, -110, -87.3, 2.0},
+    Range{"exp_normal", fast::exp_normal, std::exp, -87.3, 88, 1.0},
     Range{"expm1 near 0", fast::expm1, std::expm1, -0.5, 0.5, 2.0},
     Range{"expm1", fast::expm1, std::expm1, -30, 88.7, 2.0},
     Range{"log near 1", fast::log, std::log, 0.5, 2, 1.0},
@@ -30,6 +31,8 @@ const std::array kRanges{
     Range{"tanh", fast::tanh, std::tanh, -20, 20, 3.0},
     Range{"tanh near 0", fast::tanh, std::tanh, -1e-3, 1e-3, 3.0},
     Range{"softplus", fast::softplus, [](double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }, -80, 80, 3.0},
+    Range{"gelu", fast::gelu, [](double x) { return 0.5 * x * std::erfc(-x * M_SQRT1_2); }, -2, 12, 6.0},
+    Range{"gelu of small numbers", fast::gelu, [](double x) { return 0.5 * x * std::erfc(-x * M_SQRT1_2); }, -1e-3, 1e-3, 6.0},
     Range{"erf", fast::erf, std::erf, -6, 6, 2.0},
 };
 
@@ -65,6 +68,8 @@ TEST(FastMath, InfinitiesZerosAndNotANumber) {
   EXPECT_EQ(fast::exp(88.8F), kInf);
   EXPECT_EQ(fast::exp(-kInf), 0.0F);
   EXPECT_EQ(fast::exp(0.0F), 1.0F);
+  EXPECT_EQ(fast::exp_normal(-87.4F), 0.0F);
+  EXPECT_EQ(fast::exp_normal(-kInf), 0.0F);
   EXPECT_EQ(fast::expm1(-kInf), -1.0F);
   EXPECT_EQ(fast::expm1(kInf), kInf);
   EXPECT_EQ(fast::log(0.0F), -kInf);
@@ -77,6 +82,10 @@ TEST(FastMath, InfinitiesZerosAndNotANumber) {
   EXPECT_EQ(fast::sigmoid(-kInf), 0.0F);
   EXPECT_EQ(fast::softplus(-kInf), 0.0F);
   EXPECT_EQ(fast::softplus(kInf), kInf);
+  EXPECT_EQ(fast::gelu(kInf), kInf);
+  EXPECT_EQ(fast::gelu(-kInf), 0.0F);
+  EXPECT_EQ(fast::gelu_slope(kInf), 1.0F);
+  EXPECT_EQ(fast::gelu_slope(-kInf), 0.0F);
   EXPECT_EQ(fast::erf(kInf), 1.0F);
   EXPECT_EQ(fast::erf(-kInf), -1.0F);
 }

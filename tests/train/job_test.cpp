@@ -32,7 +32,6 @@ class TwoWorkers final : public Communicator {
   }
   void broadcast(std::span<std::byte>, int, Waiting) override {}
   void barrier(Waiting) override {}
-  void set_deadline(std::chrono::duration<double>) override {}
   [[noreturn]] void abort(ExitCode code) override { std::exit(static_cast<int>(code)); }
 
  private:

@@ -5,25 +5,39 @@
 #include "ops/fast_math.hpp"
 
 /// gelu: y = x·Φ(x) with Φ(x) = (1 + erf(x/√2)) / 2, elementwise: the exact form, not the one by tanh. x [...] → y [...], f32.
-/// Gradient: g·(Φ(x) + x·φ(x)), φ(x) = exp(−x²/2) / √(2π).
+/// Gradient: g·gelu_slope(x).
+/// gelu_slope: y = Φ(x) + x·φ(x), φ(x) = exp(−x²/2) / √(2π). Gradient: g·(2 − x²)·φ(x).
 /// Hendrycks, Gimpel 2016, arXiv 1606.08415.
 namespace lockstep {
 namespace {
 
+const double kDensity = 1 / std::sqrt(2 * std::numbers::pi);
+
+double distribution(double x) { return 0.5 * std::erfc(-x * std::sqrt(0.5)); }
+
 std::vector<Value> gradient(const GradientCall& call) {
   const Value x = call.inputs[0];
-  const Value half = number(x, 0.5);
-  const Value distribution = add(mul(erf(mul(x, number(x, std::sqrt(0.5)))), half), half);
-  const Value density = mul(exp(neg(mul(square(x), half))), number(x, 1 / std::sqrt(2 * std::numbers::pi)));
-  return {mul(call.grads[0], add(distribution, mul(x, density)))};
+  return {mul(call.grads[0], x.graph->add(gelu_slope_op(), {}, {x}))};
+}
+
+std::vector<Value> slope_gradient(const GradientCall& call) {
+  const Value square_of_x = square(call.inputs[0]);
+  const Value density = mul(exp(mul(square_of_x, number(square_of_x, -0.5))), number(square_of_x, kDensity));
+  return {mul(call.grads[0], mul(sub(number(square_of_x, 2), square_of_x), density))};
 }
 
 }  // namespace
 
 const OpEntry& gelu_entry() {
   static const DefinedOp op(elementwise(
-      "gelu", 34, gradient, [](double x) { return 0.5 * x * (1 + std::erf(x * std::sqrt(0.5))); },
-      [](float x) { return 0.5F * x * (1.0F + fast::erf(x * 0.70710678F)); }));
+      "gelu", 34, gradient, [](double x) { return x * distribution(x); }, [](float x) { return fast::gelu(x); }));
+  return op.entry;
+}
+
+const OpEntry& gelu_slope_entry() {
+  static const DefinedOp op(elementwise(
+      "gelu_slope", 36, slope_gradient, [](double x) { return distribution(x) + x * kDensity * std::exp(-0.5 * x * x); },
+      [](float x) { return fast::gelu_slope(x); }));
   return op.entry;
 }
 

@@ -2,61 +2,74 @@
 #include <cmath>
 
 #include "ops/layer_norm/layer_norm.hpp"
+#include "ops/reduction.hpp"
 
 namespace lockstep {
 namespace {
 
-/// Σ term(i) for 0 ≤ i < n in a fixed order: 16 sums side by side in float, those in double.
-template <class Term>
-double sum_of(std::int64_t n, Term term) {
-  float part[16] = {};
-  std::int64_t i = 0;
-  for (; i + 16 <= n; i += 16) {
-    for (int l = 0; l < 16; ++l) {
-      part[l] += term(i + l);
-    }
+struct Statistics {
+  float mean, variance;
+};
+
+Statistics normalise(float* __restrict y, const float* x, const float* gain, const float* bias, std::int64_t n, float eps) {
+  const double share = 1 / static_cast<double>(n);
+  const auto mean = static_cast<float>(sums_of<1>(n, [=](auto at) { return std::array{at(x)}; })[0] * share);
+  const auto squares = sums_of<1>(n, [=](auto at) { return std::array{(at(x) - mean) * (at(x) - mean)}; });
+  const auto variance = static_cast<float>(squares[0] * share);
+  const float inverse = 1 / std::sqrt(variance + eps);
+  for (std::int64_t i = 0; i < n; ++i) {
+    y[i] = (x[i] - mean) * inverse * gain[i] + bias[i];
   }
-  double total = 0;
-  for (; i < n; ++i) {
-    total += static_cast<double>(term(i));
-  }
-  for (const float p : part) {
-    total += static_cast<double>(p);
-  }
-  return total;
+  return {mean, variance};
 }
 
 class LayerNormKernel final : public CpuKernel {
  public:
   explicit LayerNormKernel(const KernelSpec& spec)
-      : width_(spec.in[1].elements()), rows_(spec.in[0].elements() / width_), eps_(spec.attrs.real("eps")) {}
+      : width_(spec.in[1].elements()), rows_(spec.in[0].elements() / width_), eps_(static_cast<float>(spec.attrs.real("eps"))) {}
 
   void run(const CpuCall& call) override {
-    const float *gain = call.input(1), *bias = call.input(2);
-    const auto count = static_cast<double>(width_);
     for (std::int64_t r = 0; r < rows_; ++r) {
-      const float* x = call.input(0) + r * width_;
-      float* __restrict y = call.output(0) + r * width_;
-      const auto mean = static_cast<float>(sum_of(width_, [=](std::int64_t i) { return x[i]; }) / count);
-      const double variance = sum_of(width_, [=](std::int64_t i) { return (x[i] - mean) * (x[i] - mean); }) / count;
-      const auto inverse = static_cast<float>(1 / std::sqrt(variance + eps_));
-      for (std::int64_t i = 0; i < width_; ++i) {
-        y[i] = (x[i] - mean) * inverse * gain[i] + bias[i];
-      }
-      call.output(1)[r] = mean;
-      call.output(2)[r] = static_cast<float>(variance);
+      const Statistics row = normalise(call.output(0) + r * width_, call.input(0) + r * width_, call.input(1), call.input(2), width_, eps_);
+      call.output(1)[r] = row.mean;
+      call.output(2)[r] = row.variance;
     }
   }
 
  private:
   std::int64_t width_, rows_;
-  double eps_;
+  float eps_;
 };
+
+/// One row of what the gradient needs; inverse = 1 / sqrt(variance + eps).
+struct BackwardRow {
+  const float *x, *g, *gain;
+  float mean, inverse;
+};
+
+/// Writes dx and adds to dgain and dbias.
+void backward_row(const BackwardRow& row, std::int64_t n, float* __restrict dx, float* __restrict dgain, float* __restrict dbias) {
+  const float *const x = row.x, *const g = row.g, *const gain = row.gain;
+  const float mean = row.mean, scale = row.inverse;
+  const auto sums = sums_of<2>(n, [=](auto at) {
+    const auto u = at(g) * at(gain);
+    return std::array{u, u * (at(x) - mean)};
+  });
+  // dx = scale·(u − share − slope·(x − mean))
+  const auto count = static_cast<double>(n);
+  const auto share = static_cast<float>(sums[0] / count), slope = static_cast<float>(sums[1] / count) * scale * scale;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const float centred = x[i] - mean;
+    dx[i] = scale * (g[i] * gain[i] - share - slope * centred);
+    dgain[i] += g[i] * (centred * scale);
+    dbias[i] += g[i];
+  }
+}
 
 class LayerNormBackwardKernel final : public CpuKernel {
  public:
   explicit LayerNormBackwardKernel(const KernelSpec& spec)
-      : width_(spec.in[1].elements()), rows_(spec.in[0].elements() / width_), eps_(spec.attrs.real("eps")) {}
+      : width_(spec.in[1].elements()), rows_(spec.in[0].elements() / width_), eps_(static_cast<float>(spec.attrs.real("eps"))) {}
 
   [[nodiscard]] std::size_t scratch_bytes() const override { return static_cast<std::size_t>(width_) * 2 * sizeof(float); }
 
@@ -68,7 +81,9 @@ class LayerNormBackwardKernel final : public CpuKernel {
     for (std::int64_t begin = 0; begin < rows_; begin += 64) {
       std::fill_n(gain_part, 2 * width_, 0.0f);
       for (std::int64_t r = begin; r < std::min(begin + 64, rows_); ++r) {
-        row(call, r, gain_part, bias_part);
+        const float inverse = 1 / std::sqrt(call.input(3)[r] + eps_);
+        backward_row({call.input(0) + r * width_, call.input(4) + r * width_, call.input(1), call.input(2)[r], inverse}, width_,
+                     call.output(0) + r * width_, gain_part, bias_part);
       }
       for (std::int64_t i = 0; i < width_; ++i) {
         call.output(1)[i] += gain_part[i];
@@ -78,27 +93,8 @@ class LayerNormBackwardKernel final : public CpuKernel {
   }
 
  private:
-  void row(const CpuCall& call, std::int64_t r, float* __restrict dgain, float* __restrict dbias) const {
-    const float *x = call.input(0) + r * width_, *g = call.input(4) + r * width_, *gain = call.input(1);
-    float* __restrict dx = call.output(0) + r * width_;
-    const auto count = static_cast<double>(width_);
-    const float mean = call.input(2)[r];
-    const double inverse = 1 / std::sqrt(static_cast<double>(call.input(3)[r]) + eps_);
-    const double sum = sum_of(width_, [=](std::int64_t i) { return g[i] * gain[i]; });
-    const double product = sum_of(width_, [=](std::int64_t i) { return g[i] * gain[i] * (x[i] - mean); });
-    // dx = scale·(u − share − slope·(x − mean))
-    const auto scale = static_cast<float>(inverse), share = static_cast<float>(sum / count);
-    const auto slope = static_cast<float>(product * inverse * inverse / count);
-    for (std::int64_t i = 0; i < width_; ++i) {
-      const float centred = x[i] - mean;
-      dx[i] = scale * (g[i] * gain[i] - share - slope * centred);
-      dgain[i] += g[i] * (centred * scale);
-      dbias[i] += g[i];
-    }
-  }
-
   std::int64_t width_, rows_;
-  double eps_;
+  float eps_;
 };
 
 }  // namespace

@@ -30,7 +30,7 @@ std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
       const float* const x = call.input(0) + r * rows.length;
       float* const y = call.output(0) + r * rows.length;
       const float max = row_max(x, rows.length);
-      const float shift = max + fast::log(exp_sum<false>(nullptr, x, rows.length, max));
+      const float shift = max + fast::log(exp_sum(x, rows.length, max));
       for (std::size_t i = 0; i < rows.length; ++i) {
         y[i] = x[i] - shift;
       }

@@ -11,9 +11,11 @@ namespace {
 
 using onednn::Desc;
 
-/// A matrix, or `batch` of them one after another, [rows, columns]; `swapped`: in memory it lies as [columns, rows].
-Desc matrices(bool batched, std::int64_t batch, std::int64_t rows, std::int64_t columns, bool swapped) {
-  const std::int64_t by_row = swapped ? 1 : columns, by_column = swapped ? rows : 1;
+/// A matrix, or `batch` of them one after another, [rows, columns]; `swapped`: in memory it lies as [columns, rows]. `leading`: elements
+/// from one row in memory to the next, if they are not dense.
+Desc matrices(bool batched, std::int64_t batch, std::int64_t rows, std::int64_t columns, bool swapped, std::int64_t leading = 0) {
+  const std::int64_t next = leading > 0 ? leading : swapped ? rows : columns;
+  const std::int64_t by_row = swapped ? 1 : next, by_column = swapped ? next : 1;
   if (!batched) {
     return onednn::strided({rows, columns}, {by_row, by_column});
   }
@@ -22,7 +24,7 @@ Desc matrices(bool batched, std::int64_t batch, std::int64_t rows, std::int64_t 
 
 std::unique_ptr<CpuKernel> by_primitive(const MatmulSizes& s, const KernelSpec& spec) {
   const bool batched = s.batch > 1;
-  const Desc a = matrices(batched, s.batch, s.m, s.k, s.transpose_a);
+  const Desc a = matrices(batched, s.batch, s.m, s.k, s.transpose_a, spec.attrs.has(kLeadingA) ? spec.attrs.integer(kLeadingA) : 0);
   const Desc b = matrices(batched, s.shared_b ? 1 : s.batch, s.k, s.n, s.transpose_b);
   const Desc y = matrices(batched, s.batch, s.m, s.n, false);
   std::vector<onednn::Operand> operands{{DNNL_ARG_SRC, a}, {DNNL_ARG_WEIGHTS, b}};
@@ -115,9 +117,9 @@ bool few_rows(const MatmulSizes& s) {
 }
 
 /// ms by primitive and by TransposedKernel:
-///   16 rows  784→1024 .163 .120, 1024→1024 .225 .267, 4096→4096 4.4 3.0, 9216→128 .236 .211;   20 rows .179 .242, .267 .541, 5.6 5.9, .275
-///   .446 32 rows .267 .228, .372 .293, 7.2 5.0, .411 .389;   48 rows .357 .337, .479 .439, 9.1 7.2, .556 .580;   64 rows .462 .461, .618
-///   .584
+///   16 rows  784→1024 .163 .120, 1024→1024 .225 .267, 4096→4096 4.4 3.0, 9216→128 .236 .211
+///   20 rows .179 .242, .267 .541, 5.6 5.9, .275 .446;   32 rows .267 .228, .372 .293, 7.2 5.0, .411 .389
+///   48 rows .357 .337, .479 .439, 9.1 7.2, .556 .580;   64 rows .462 .461, .618 .584, 11.4 10.0, .695 .764
 /// Whole vectors of rows only. With one vector the product goes through 24 rows of W at once, which fall into one set of the first cache
 /// when they are a multiple of 4 KiB long.
 bool better_transposed(const MatmulSizes& s) {
@@ -133,7 +135,7 @@ std::unique_ptr<CpuKernel> matmul_cpu(const KernelSpec& spec) {
     s.batch = 1;
   }
   const std::string activation = spec.attrs.text_or(kActivation, "");
-  if (activation.empty() || activation == "relu") {
+  if (!spec.attrs.has(kLeadingA) && (activation.empty() || activation == "relu")) {
     if (few_rows(s)) {
       return std::make_unique<ProductKernel>(s, activation == "relu");
     }

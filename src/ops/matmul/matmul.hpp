@@ -8,6 +8,9 @@
 /// summed over all axes but the last. Each is one product without a transposed copy, but for a transposed batched `a` with a `b` of rank 2.
 namespace lockstep {
 
+/// The plan sets it where it computes some rows of a product alone: elements from one row of a in memory to the next.
+inline constexpr const char* kLeadingA = "leading_a";
+
 void matmul_reference(const ReferenceCall& call);
 std::unique_ptr<CpuKernel> matmul_cpu(const KernelSpec& spec);
 

@@ -1,9 +1,7 @@
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <numbers>
 
-#include "ops/fast_math.hpp"
 #include "ops/keyed.hpp"
 
 /// random_normal: y normal with mean 0 and deviation 1.  → y [shape], f32.
@@ -24,24 +22,9 @@ void reference(const ReferenceCall& call) {
   });
 }
 
-/// 16 pairs of normal numbers from 16 pairs of words.
-void normal_pairs(float* out, const std::uint32_t* words) {
-  for (std::size_t j = 0; j < kKeyedCounters; ++j) {
-    const float u = static_cast<float>(static_cast<std::int32_t>((words[j] >> 8U) + 1U)) * 0x1p-24F;
-    const float v = static_cast<float>(static_cast<std::int32_t>(words[kKeyedCounters + j] >> 8U)) * 0x1p-24F;
-    const float radius = std::sqrt(-2.0F * fast::log(u));
-    const fast::SinCos turn = fast::sincos_turns(v);
-    out[j] = radius * turn.cos;
-    out[kKeyedCounters + j] = radius * turn.sin;
-  }
-}
-
 std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
   const auto normal = [](const CpuCall& call, const KeyedWords& words, std::size_t begin, std::size_t count) {
-    std::array<float, kKeyedBlock> numbers;
-    normal_pairs(numbers.data(), words.data());
-    normal_pairs(numbers.data() + 2 * kKeyedCounters, words.data() + 2 * kKeyedCounters);
-    std::copy_n(numbers.begin(), count, call.output(0) + begin);
+    std::copy_n(keyed_normals(words).begin(), count, call.output(0) + begin);
   };
   return keyed_kernel("random_normal", spec.attrs, spec.out[0], normal);
 }

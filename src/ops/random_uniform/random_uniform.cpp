@@ -13,10 +13,7 @@ void reference(const ReferenceCall& call) {
 
 std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
   const auto uniform = [](const CpuCall& call, const KeyedWords& words, std::size_t begin, std::size_t count) {
-    float* const y = call.output(0) + begin;
-    for (std::size_t i = 0; i < count; ++i) {
-      y[i] = static_cast<float>(static_cast<std::int32_t>(words[i] >> 8U)) * 0x1p-24F;
-    }
+    std::copy_n(keyed_uniforms(words).begin(), count, call.output(0) + begin);
   };
   return keyed_kernel("random_uniform", spec.attrs, spec.out[0], uniform);
 }

@@ -2,7 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
+
+#include "ops/reduction.hpp"
+#include "ops/wide.hpp"
 
 namespace lockstep {
 
@@ -21,6 +26,25 @@ RowSum reference_exp_sum(const double* x, std::size_t n) {
     row.total += std::exp(x[i] - row.max);
   }
   return row;
+}
+
+LOCKSTEP_WIDE float row_max(const float* x, std::size_t n) { return fold_row<MaxFold>(x, n); }
+
+LOCKSTEP_WIDE float exp_terms(float* out, const float* x, std::size_t n, float max) {
+#pragma GCC ivdep
+  for (std::size_t i = 0; i < n; ++i) {
+    out[i] = fast::exp_normal(x[i] - max);
+  }
+  return fold_row<SumFold>(out, n);
+}
+
+float exp_sum(const float* x, std::size_t n, float max) {
+  std::array<float, 256> terms;
+  float total = 0;
+  for (std::size_t i = 0; i < n; i += terms.size()) {
+    total += exp_terms(terms.data(), x + i, std::min(terms.size(), n - i), max);
+  }
+  return total;
 }
 
 }  // namespace lockstep

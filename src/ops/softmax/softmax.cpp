@@ -30,7 +30,7 @@ std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
       const float* const x = call.input(0) + r * rows.length;
       float* const y = call.output(0) + r * rows.length;
       const float max = row_max(x, rows.length);
-      const float scale = 1.0F / exp_sum<true>(y, x, rows.length, max);
+      const float scale = 1.0F / exp_terms(y, x, rows.length, max);
       for (std::size_t i = 0; i < rows.length; ++i) {
         y[i] *= scale;
       }

@@ -50,7 +50,7 @@ std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
       const std::size_t label = checked_index(call.input<std::int32_t>(1)[r], static_cast<std::int64_t>(rows.length),
                                               "softmax_cross_entropy_backward", "label", r);
       const float g = call.input(2)[r];
-      const float scale = 1.0F / exp_sum<true>(dx, x, rows.length, row_max(x, rows.length));
+      const float scale = 1.0F / exp_terms(dx, x, rows.length, row_max(x, rows.length));
       const float at_label = dx[label] * scale - 1.0F;
       for (std::size_t i = 0; i < rows.length; ++i) {
         dx[i] = dx[i] * scale * g;

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "comm/communicator.hpp"
+
+namespace lockstep {
+
+/// The unit that pieces are made of: `count` elements of one tensor, `offset` counted in the flat array.
+struct Atom {
+  std::int64_t offset = 0;
+  std::int32_t count = 0;
+  std::int32_t tensor = 0;
+  bool operator==(const Atom&) const = default;
+};
+
+/// Who owns what: every bucket's atoms, sorted by offset, are cut into one piece for each thread of the job, of as many elements each as
+/// whole atoms allow. Piece number (threads of the workers before w) + t belongs to worker w, thread t: it sums and updates it.
+class Pieces {
+ public:
+  /// Elements offset … offset + count − 1 of the flat array.
+  struct Range {
+    std::int64_t offset = 0;
+    std::int64_t count = 0;
+    bool operator==(const Range&) const = default;
+  };
+  /// Atoms of one worker that lie closer than this travel as one range. What is between them must be padding that nobody reads: tensors
+  /// start at multiples of this.
+  static constexpr std::int64_t kPadding = 16;
+
+  Pieces(std::span<const int> threads_per_worker, std::vector<std::vector<Atom>> buckets);
+
+  [[nodiscard]] int buckets() const { return static_cast<int>(buckets_.size()); }
+  [[nodiscard]] int workers() const { return static_cast<int>(first_piece_.size()) - 1; }
+  [[nodiscard]] int threads(int worker) const { return first_piece_[index(worker) + 1] - first_piece_[index(worker)]; }
+  /// Threads of the workers before this one.
+  [[nodiscard]] int first_thread(int worker) const { return first_piece_[index(worker)]; }
+  [[nodiscard]] std::span<const Atom> atoms(int bucket) const { return buckets_[index(bucket)].atoms; }
+  [[nodiscard]] std::span<const Atom> piece(int bucket, int worker, int thread) const;
+  /// What a worker owns in a bucket: its pieces together, merged across padding.
+  [[nodiscard]] std::span<const Range> ranges(int bucket, int worker) const { return buckets_[index(bucket)].ranges[index(worker)]; }
+  /// From the first to the last element of a bucket.
+  [[nodiscard]] Range span(int bucket) const;
+  [[nodiscard]] std::size_t longest_atom() const { return longest_atom_; }
+
+ private:
+  struct Bucket {
+    std::vector<Atom> atoms;
+    std::vector<std::size_t> cuts;           ///< of all pieces of the job, in atoms
+    std::vector<std::vector<Range>> ranges;  ///< [worker]
+  };
+  static std::size_t index(int i) { return static_cast<std::size_t>(i); }
+
+  std::vector<int> first_piece_;  ///< [worker + 1]
+  std::vector<Bucket> buckets_;
+  std::size_t longest_atom_ = 0;
+};
+
+/// Completes a flat array of which every worker has filled in its pieces. Every worker must call it; between steps.
+void gather_pieces(Communicator& communicator, const Pieces& pieces, std::span<float> flat);
+
+}  // namespace lockstep

@@ -1,0 +1,178 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+
+#include "comm/gradient_flow.hpp"
+#include "comm/shared_memory.hpp"
+#include "runtime/aligned.hpp"
+
+namespace lockstep {
+namespace {
+
+/// How far a thread is, in buckets through all steps; written by it alone, read by everyone. A cache line of its own.
+struct alignas(64) Progress {
+  std::atomic<std::int64_t> posted{0};
+  std::atomic<std::int64_t> updated{0};
+  std::atomic<std::int64_t> sums{0};  ///< in steps
+};
+static_assert(std::atomic<std::int64_t>::is_always_lock_free);
+
+constexpr std::size_t kPage = 4096;
+std::size_t whole_pages(std::size_t bytes) { return (bytes + kPage - 1) / kPage * kPage; }
+
+/// Where everything lies in the memory that the workers share.
+struct Map {
+  std::size_t progress = 0, stops = 0, sums = 0, parameters = 0, buffers = 0, per_seat = 0, all = 0;
+
+  Map(std::size_t seats, std::size_t workers, std::size_t lanes, std::size_t parameter_count, std::size_t floats_per_seat) {
+    stops = seats * sizeof(Progress);
+    sums = stops + 2 * workers * sizeof(double);
+    parameters = whole_pages(sums + 2 * 2 * lanes * sizeof(double));
+    buffers = parameters + whole_pages(parameter_count * sizeof(float));
+    per_seat = whole_pages(floats_per_seat * sizeof(float));
+    all = buffers + seats * per_seat;
+  }
+};
+
+class SharedFlow final : public GradientFlow {
+ public:
+  SharedFlow(Communicator& communicator, const Job& job) : GradientFlow(communicator, job) {
+    elements_ = buffer_elements();
+    buffers_ = buffers_per_thread();
+    map_.emplace(seats_.size(), runs_.size(), static_cast<std::size_t>(job_.lanes), static_cast<std::size_t>(job_.size),
+                 buffers_ * static_cast<std::size_t>(job_.ring) * elements_);
+    if (communicator.size() == 1)
+      base_ = (private_ = AlignedBytes(map_->all)).data();
+    else if ((shared_ = SharedMemory::create(communicator, map_->all)))
+      base_ = shared_->data();
+    else
+      return;
+    // Zeroed memory is a valid Progress.
+    progress_ = reinterpret_cast<Progress*>(base_ + map_->progress);
+    spans_.reserve(static_cast<std::size_t>(buckets()));
+    for (int b = 0; b < buckets(); ++b)
+      spans_.push_back(pieces_.span(b).offset);
+    const std::size_t sources = seats_.size() + static_cast<std::size_t>(2 * job_.lanes);
+    for (int t = 0; t < threads_; ++t) {
+      Desk& desk = desks_.emplace_back();
+      desk.bases.resize(sources);
+      desk.registers.resize(sources + static_cast<std::size_t>(std::bit_width(sources)));
+      desk.scratch.resize(static_cast<std::size_t>(std::bit_width(sources)) * pieces_.longest_atom());
+    }
+  }
+
+  [[nodiscard]] bool works() const { return base_ != nullptr; }
+  [[nodiscard]] const char* kind() const override { return shared_ ? "shared memory" : "alone"; }
+  [[nodiscard]] std::span<float> parameters() override {
+    return {reinterpret_cast<float*>(base_ + map_->parameters), static_cast<std::size_t>(job_.size)};
+  }
+
+  void begin_step(std::span<const int> lane_samples, std::int64_t step, bool stop) override {
+    count_step(lane_samples, step);
+    stops()[me_] = stop ? 1 : 0;
+  }
+
+  [[nodiscard]] float* buffer(int thread, int buffer, int bucket) const override {
+    return buffer_of(first_seat_ + static_cast<std::size_t>(thread), buffer, first() + bucket);
+  }
+  void post(int thread, std::int64_t q) override { mine(thread).posted.store(q, std::memory_order_release); }
+  [[nodiscard]] bool settled(std::int64_t q) const override { return all_beyond(&Progress::updated, q); }
+
+  [[nodiscard]] std::span<double> lane_sums(int lane) override { return {sums() + 2 * lane, 2}; }
+  void post_sums(int thread) override { mine(thread).sums.store(steps_, std::memory_order_release); }
+  [[nodiscard]] bool sums_ready() const override { return all_beyond(&Progress::sums, steps_ - 1); }
+  [[nodiscard]] std::span<const double> all_sums() const override { return {sums(), static_cast<std::size_t>(2 * job_.lanes)}; }
+  [[nodiscard]] bool asked_to_stop() const override {
+    return std::any_of(stops(), stops() + runs_.size(), [](double stop) { return stop > 0; });
+  }
+
+  bool progress(int) override { return false; }
+
+  [[nodiscard]] std::optional<std::int64_t> claim(int thread, std::int64_t limit) override {
+    const std::int64_t q = mine(thread).updated.load(std::memory_order_relaxed);
+    return q < limit && all_beyond(&Progress::posted, q) ? std::optional(q) : std::nullopt;
+  }
+
+  void sum_piece(int thread, std::int64_t q, const Consume& consume) override {
+    const StepPlans& plans = plans_of(q);
+    const RestPlan& rest = plans.over_threads;
+    const std::span<const RestPlan::Source> sources = rest.sources();
+    Desk& desk = desks_[static_cast<std::size_t>(thread)];
+    for (std::size_t i = 0; i < sources.size(); ++i) {
+      const auto seat = static_cast<std::size_t>(sources[i].run);
+      desk.bases[i] = buffer_of(seat, plans.folds[seat].partials()[static_cast<std::size_t>(sources[i].partial)], q);
+    }
+    for (std::size_t i = 0; i < static_cast<std::size_t>(rest.scratch()); ++i)
+      desk.registers[sources.size() + i] = desk.scratch.data() + i * pieces_.longest_atom();
+    const auto result = static_cast<std::size_t>(rest.results()[0]);
+    for (const Atom& atom : pieces_.piece(static_cast<int>(q % buckets()), me_, thread)) {
+      for (std::size_t i = 0; i < sources.size(); ++i)
+        desk.registers[i] = desk.bases[i] + atom.offset;
+      run_sums<float>(rest.ops(), desk.registers.data(), static_cast<std::size_t>(atom.count));
+      consume(atom, desk.registers[result]);
+    }
+  }
+  void updated(int thread, std::int64_t q) override { mine(thread).updated.store(q + 1, std::memory_order_release); }
+
+  void name_the_silent(std::int64_t q) const override {
+    std::string names;
+    for (int w = 0; w < pieces_.workers(); ++w) {
+      bool silent = false;
+      for (int t = 0; t < pieces_.threads(w); ++t) {
+        const Progress& p = progress_[pieces_.first_thread(w) + t];
+        silent = silent || (q < 0 ? p.sums < steps_ : p.posted <= q || p.updated + buckets() <= q);
+      }
+      if (silent && w != me_)
+        names += fmt::format("{}rank {} ({})", names.empty() ? "" : ", ", w, communicator_.host(w));
+    }
+    if (!names.empty()) {
+      const Waiting waiting = q < 0 ? Waiting{.what = "adding up the losses"}
+                                    : Waiting{.what = "summing bucket", .index = static_cast<int>(q % buckets()), .of = buckets()};
+      throw WorkerLost(fmt::format("rank {} ({}), step {}: no answer from {} for {:g} s while {}; stopping the job.", me_,
+                                   communicator_.host(me_), q < 0 ? step_of(first()) : step_of(q), names, communicator_.deadline.count(),
+                                   waiting.str()));
+    }
+  }
+
+ private:
+  struct Desk {  ///< one thread's
+    std::vector<float*> bases, registers;
+    std::vector<float> scratch;
+  };
+
+  [[nodiscard]] Progress& mine(int thread) const { return progress_[first_seat_ + static_cast<std::size_t>(thread)]; }
+  [[nodiscard]] bool all_beyond(std::atomic<std::int64_t> Progress::*counter, std::int64_t q) const {
+    return std::all_of(progress_, progress_ + seats_.size(),
+                       [&](const Progress& p) { return (p.*counter).load(std::memory_order_acquire) > q; });
+  }
+  [[nodiscard]] float* buffer_of(std::size_t seat, int buffer, std::int64_t q) const {
+    auto* floats = reinterpret_cast<float*>(base_ + map_->buffers + seat * map_->per_seat);
+    const auto slot = static_cast<std::size_t>(buffer * job_.ring + q % job_.ring);
+    return floats + slot * elements_ - spans_[static_cast<std::size_t>(q % buckets())];
+  }
+  // A step's sums and stops have a place that the next step's do not use: nobody is two steps ahead of another.
+  [[nodiscard]] double* sums() const {
+    return reinterpret_cast<double*>(base_ + map_->sums) + parity() * static_cast<std::size_t>(2 * job_.lanes);
+  }
+  [[nodiscard]] double* stops() const { return reinterpret_cast<double*>(base_ + map_->stops) + parity() * runs_.size(); }
+
+  std::size_t elements_ = 0, buffers_ = 0;
+  std::optional<Map> map_;
+  AlignedBytes private_;  ///< where there is one worker
+  std::unique_ptr<SharedMemory> shared_;
+  std::byte* base_ = nullptr;
+  Progress* progress_ = nullptr;
+  std::vector<std::int64_t> spans_;  ///< [bucket]: its first element
+  std::vector<Desk> desks_;
+};
+
+}  // namespace
+
+std::unique_ptr<GradientFlow> shared_flow(Communicator& communicator, const GradientFlow::Job& job) {
+  auto flow = std::make_unique<SharedFlow>(communicator, job);
+  return flow->works() ? std::move(flow) : nullptr;
+}
+
+}  // namespace lockstep
