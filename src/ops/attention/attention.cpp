@@ -69,6 +69,17 @@ void cost(Cost& cost, std::span<const TensorType> in, const Attrs& attrs) {
   cost.flops = kProducts * 2.0 * pairs * static_cast<double>(s.samples * s.row());
 }
 
+/// Half of them scores or their gradients [T, D]·[D, T], half sums over positions [T, T]·[T, D]; of a causal op a little over half of each.
+template <int kProducts>
+std::vector<Product> products(std::span<const TensorType> in, const Attrs& attrs) {
+  const AttentionSizes s = attention_sizes(in[0], attrs, "attention");
+  const double share = s.causal ? 0.5 + 0.5 / static_cast<double>(s.positions) : 1;
+  const std::int64_t count = s.samples * s.heads;
+  std::vector<Product> result(kProducts, {count, s.positions, s.width, s.positions, share});
+  std::fill_n(result.begin(), kProducts / 2, Product{count, s.positions, s.positions, s.width, share});
+  return result;
+}
+
 }  // namespace
 
 AttentionSizes attention_sizes(const TensorType& qkv, const Attrs& attrs, std::string_view op) {
@@ -86,7 +97,8 @@ const OpEntry& attention_entry() {
                              .expand = expand,
                              .cost = cost<2>,
                              .reference = attention_reference,
-                             .cpu = attention_cpu});
+                             .cpu = attention_cpu,
+                             .products = products<2>});
   return op.entry;
 }
 
@@ -95,7 +107,8 @@ const OpEntry& attention_backward_entry() {
                              .infer = backward_infer,
                              .cost = cost<5>,
                              .reference = attention_backward_reference,
-                             .cpu = attention_backward_cpu});
+                             .cpu = attention_backward_cpu,
+                             .products = products<5>});
   return op.entry;
 }
 

@@ -117,9 +117,9 @@ bool few_rows(const MatmulSizes& s) {
 }
 
 /// ms by primitive and by TransposedKernel:
-///   16 rows  784→1024 .163 .120, 1024→1024 .225 .267, 4096→4096 4.4 3.0, 9216→128 .236 .211;   20 rows .179 .242, .267 .541, 5.6 5.9, .275
-///   .446 32 rows .267 .228, .372 .293, 7.2 5.0, .411 .389;   48 rows .357 .337, .479 .439, 9.1 7.2, .556 .580;   64 rows .462 .461, .618
-///   .584
+///   16 rows  784→1024 .163 .120, 1024→1024 .225 .267, 4096→4096 4.4 3.0, 9216→128 .236 .211
+///   20 rows .179 .242, .267 .541, 5.6 5.9, .275 .446;   32 rows .267 .228, .372 .293, 7.2 5.0, .411 .389
+///   48 rows .357 .337, .479 .439, 9.1 7.2, .556 .580;   64 rows .462 .461, .618 .584, 11.4 10.0, .695 .764
 /// Whole vectors of rows only. With one vector the product goes through 24 rows of W at once, which fall into one set of the first cache
 /// when they are a multiple of 4 KiB long.
 bool better_transposed(const MatmulSizes& s) {

@@ -63,6 +63,12 @@ void matmul_cost(Cost& cost, std::span<const TensorType> in, const Attrs& attrs)
   cost.flops = 2.0 * static_cast<double>(s.batch) * static_cast<double>(s.m) * static_cast<double>(s.n) * static_cast<double>(s.k);
 }
 
+std::vector<Product> matmul_products(std::span<const TensorType> in, const Attrs& attrs) {
+  const MatmulSizes s = matmul_sizes(in, attrs);
+  const bool one = s.shared_b && !s.transpose_a;
+  return {{one ? 1 : s.batch, one ? s.batch * s.m : s.m, s.n, s.k}};
+}
+
 }  // namespace
 
 MatmulSizes matmul_sizes(std::span<const TensorType> in, const Attrs& attrs) {
@@ -107,7 +113,8 @@ const OpEntry& matmul_entry() {
                              .gradient = matmul_gradient,
                              .cost = matmul_cost,
                              .reference = matmul_reference,
-                             .cpu = matmul_cpu});
+                             .cpu = matmul_cpu,
+                             .products = matmul_products});
   return op.entry;
 }
 

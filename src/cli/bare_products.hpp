@@ -1,0 +1,11 @@
+#pragma once
+
+#include "lockstep/graph.hpp"
+
+namespace lockstep::cli {
+
+/// The time that the matrix products and convolutions of a graph take at least: oneDNN's on one thread, each run alone again and again in
+/// the quickest of the layouts it knows, with operands and weights that lie in that layout already. Equal ones are timed once. In ms.
+[[nodiscard]] double bare_products_ms(const Graph& graph);
+
+}  // namespace lockstep::cli
