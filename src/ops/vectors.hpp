@@ -53,22 +53,21 @@ void in_vectors(std::int64_t n, Visit visit) {
 
 /// Eight rows of eight become eight columns.
 inline void transpose(Floats (&v)[8]) {
-  typedef std::int32_t Places __attribute__((vector_size(32)));
   Floats pairs[8];
   for (int i = 0; i < 8; i += 2) {
-    pairs[i] = __builtin_shuffle(v[i], v[i + 1], Places{0, 8, 1, 9, 4, 12, 5, 13});
-    pairs[i + 1] = __builtin_shuffle(v[i], v[i + 1], Places{2, 10, 3, 11, 6, 14, 7, 15});
+    pairs[i] = __builtin_shufflevector(v[i], v[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+    pairs[i + 1] = __builtin_shufflevector(v[i], v[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
   }
   Floats fours[8];
   for (int i = 0; i < 8; i += 4) {
     for (int k = 0; k < 2; ++k) {
-      fours[i + 2 * k] = __builtin_shuffle(pairs[i + k], pairs[i + k + 2], Places{0, 1, 8, 9, 4, 5, 12, 13});
-      fours[i + 2 * k + 1] = __builtin_shuffle(pairs[i + k], pairs[i + k + 2], Places{2, 3, 10, 11, 6, 7, 14, 15});
+      fours[i + 2 * k] = __builtin_shufflevector(pairs[i + k], pairs[i + k + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+      fours[i + 2 * k + 1] = __builtin_shufflevector(pairs[i + k], pairs[i + k + 2], 2, 3, 10, 11, 6, 7, 14, 15);
     }
   }
   for (int i = 0; i < 4; ++i) {
-    v[i] = __builtin_shuffle(fours[i], fours[i + 4], Places{0, 1, 2, 3, 8, 9, 10, 11});
-    v[i + 4] = __builtin_shuffle(fours[i], fours[i + 4], Places{4, 5, 6, 7, 12, 13, 14, 15});
+    v[i] = __builtin_shufflevector(fours[i], fours[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+    v[i + 4] = __builtin_shufflevector(fours[i], fours[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
   }
 }
 
