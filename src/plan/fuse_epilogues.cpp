@@ -33,6 +33,7 @@ class Epilogues {
     }
     for (int id = 0; id < static_cast<int>(nodes_.size()); ++id) {
       take_mask(id);
+      sum_before_pool(id);
     }
     for (int id = 0; id < static_cast<int>(nodes_.size()); ++id) {
       moved(id);
@@ -140,6 +141,15 @@ class Epilogues {
     }
     if (!own) {
       stand_ins_[masked] = {id, 3};
+    }
+  }
+
+  /// The sum over the images of max_pool_backward's result is that of its operand: each window gives its gradient to one place.
+  void sum_before_pool(int id) {
+    Node& total = nodes_[static_cast<std::size_t>(id)];
+    if (total.op->name() == "sum" && is(total.inputs[0], "max_pool_backward") &&
+        total.attrs.list("axes") == std::vector<std::int64_t>{0, 2, 3}) {
+      total.inputs[0] = node(total.inputs[0]).inputs[1];
     }
   }
 

@@ -331,6 +331,18 @@ TEST(Passes, PoolingComesBeforeReluAndTheGradientIsTheSame) {
   }
 }
 
+TEST(Passes, TheBiasBeforeAPoolingSumsThePooledGradient) {
+  Graph model(3);
+  const nn::Scope scope{model, true};
+  const Value x = model.input("features", {kBatch, 2, 9, 9});
+  nn::classify(scope, nn::dense(scope, "out", flatten(max_pool(nn::conv2d(scope, "c", x, 8, 3, 1, 1, Initializer::he()), 3, 2, 1)), 10,
+                                Initializer::glorot()));
+  const Graph graph = train_lane_graph(model), fused = fuse_epilogues(graph);
+  EXPECT_EQ(graph.node(graph.node(graph.output("gradient:c.bias").node).inputs[0].node).op->name(), "max_pool_backward");
+  EXPECT_NE(fused.node(fused.node(fused.output("gradient:c.bias").node).inputs[0].node).op->name(), "max_pool_backward");
+  Both(graph).expect_same();
+}
+
 /// Residual blocks of every kind that fuse_epilogues knows: the plan gives what the reference gives for the graph before fusion.
 TEST(Passes, BatchNormTakesReluResidualAndMasks) {
   Graph model(6);
