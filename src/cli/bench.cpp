@@ -68,8 +68,8 @@ int run_bench(const Arguments& arguments) {
       "threads", po::value<std::int64_t>()->default_value(1), "of each worker")(
       "lanes", po::value<std::int64_t>()->default_value(0),
       "0: one for each thread of all workers (stream: as in training); scaling: for each worker")(
-      "default-lanes", po::bool_switch(), "step: as many lanes as training takes")("batch", po::value<std::int64_t>()->default_value(0),
-                                                                                   "samples a worker; 0: the workload's own")(
+      "default-lanes", po::bool_switch(), "step: as many lanes as training takes, but one for each worker")(
+      "batch", po::value<std::int64_t>()->default_value(0), "samples a worker; 0: the workload's own")(
       "batch-norm", po::bool_switch(), "with batch norm")("steps", po::value<std::int64_t>()->default_value(50),
                                                           "step, scaling: steps to take the median of")(
       "exchange", po::value<std::string>()->default_value("auto"),

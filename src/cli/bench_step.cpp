@@ -6,6 +6,7 @@
 #include "cli/bare_products.hpp"
 #include "cli/bench.hpp"
 #include "plan/compile.hpp"
+#include "plan/lane_price.hpp"
 #include "train/parameters.hpp"
 
 namespace lockstep::cli {
@@ -49,8 +50,10 @@ bool is_product(const Kernel& kernel) { return kernel.label.starts_with("matmul"
 int bench_step(const po::variables_map& values, Communicator& communicator) {
   StepJob job = chosen_job(values);
   job.batch = job.workload.batch * communicator.size();
-  if (job.lanes == 0 && !values["default-lanes"].as<bool>()) {
-    job.lanes = communicator.size() * job.threads;
+  if (job.lanes == 0) {
+    job.lanes = values["default-lanes"].as<bool>()
+                    ? std::max(default_lanes(build_model(job.workload.model), job.batch), communicator.size())
+                    : communicator.size() * job.threads;
   }
   const StepMeasure measured = measure_step(communicator, job);
   if (communicator.rank() != 0) {
