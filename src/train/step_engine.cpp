@@ -60,8 +60,11 @@ void StepEngine::run_seat(int thread) {
   if (!await(thread, -1, [&] { return flow_->sums_ready(); }) || verdict(seat) == Verdict::diverged) {
     return;
   }
-  for (std::int64_t q = std::max<std::int64_t>(0, flow_->first() - flow_->buckets()); q < flow_->first(); ++q) {
-    if (!await(thread, q, [&] { return flow_->settled(q); })) {  // at most one step is left open
+  // Others write to the ring until all but its last buckets are settled, which takes this thread's pieces; and one step is left open at
+  // most.
+  const std::int64_t last = flow_->waits_for(flow_->first() + flow_->buckets() - 1);
+  for (std::int64_t q = std::max<std::int64_t>(0, flow_->first() - flow_->buckets()); q <= last; ++q) {
+    if (!await(thread, q, [&] { return flow_->settled(q); })) {
       return;
     }
   }

@@ -82,6 +82,15 @@ TEST(StepEngine, SameBitsWhenLanesFollowOneAnother) {
   }
 }
 
+/// Threads without a lane own pieces all the same, and those with one need them updated before their ring is free.
+TEST(StepEngine, ThreadsWithoutALaneStayUntilTheRingIsFree) {
+  Workload workload = small_workload("mlp");
+  workload.model.hidden = {2600, 2600};  // more buckets than a ring holds
+  const Trained one = train_alone(workload, 1, 1);
+  const Trained three = train_alone(workload, 1, 3);
+  EXPECT_EQ(one.parameters, three.parameters);
+}
+
 TEST(StepEngine, LanesBelongToTheExperiment) {
   EXPECT_NE(train_alone(small_workload("mlp"), 4, 1).parameters, train_alone(small_workload("mlp"), 6, 1).parameters);
 }
