@@ -38,7 +38,8 @@ struct OpParts {
 /// An op made of its parts, and its line of the table. Each is one static object in its NAME_entry().
 class DefinedOp final : public Op {
  public:
-  explicit DefinedOp(const OpParts& parts) : entry{this, parts.reference, parts.cpu, parts.tile, parts.layouts, parts.products}, parts_(parts) {}
+  explicit DefinedOp(const OpParts& parts)
+      : entry{this, parts.reference, parts.cpu, parts.tile, parts.layouts, parts.products}, parts_(parts) {}
 
   [[nodiscard]] std::string_view name() const override { return parts_.name; }
   [[nodiscard]] std::vector<TensorType> infer(std::span<const TensorType> in, const Attrs& attrs) const override;

@@ -27,7 +27,8 @@ inline constexpr std::string_view kGradientPrefix = "gradient:";
 [[nodiscard]] Graph pool_first(const Graph& graph);
 
 /// matmul and conv2d take over an activation that is the only reader of their result, batch_norm a ReLU and the sum before it, and
-/// batch_norm_backward the mask of that ReLU's gradient and the sum of two gradients before it; sums of a pooling's gradient are taken before it is spread.
+/// batch_norm_backward the mask of that ReLU's gradient and the sum of two gradients before it; sums of a pooling's gradient are taken
+/// before it is spread.
 [[nodiscard]] Graph fuse_epilogues(const Graph& graph);
 
 /// A graph in which every value has a memory layout; reorders stand where an op wants another. Declared outputs are plain, each with
