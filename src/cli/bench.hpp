@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "cli/options.hpp"
+#include "train/trainer.hpp"
 #include "train/step_engine.hpp"
 #include "train/workloads.hpp"
 
@@ -23,7 +24,8 @@ struct StepJob {
   int threads = 1;         ///< of each worker
   int steps = 50;          ///< measured, after a warm-up of a tenth
   bool share = true;       ///< memory with the other workers, where all are on one machine
-  std::string data;        ///< a dataset to stream; empty: synthetic samples made once
+  Pin pin = Pin::alone;
+  std::string data;  ///< a dataset to stream; empty: synthetic samples made once
 };
 
 /// Where a step's time goes. Of several workers the means, if nothing else is said.

@@ -90,6 +90,7 @@ StepMeasure measure_step(Communicator& communicator, const StepJob& job) {
   settings.threads = job.threads;
   settings.lanes = job.lanes;
   settings.share = job.share;
+  settings.pin = job.pin;
   const JobShape shape = agree_on_job(communicator, model, settings);
   StepEngine engine(communicator, model, shape, (job.batch + shape.lanes - 1) / shape.lanes, {0.9, 1e-4});
   initialise(engine.layout(), 1, engine.set_parameters());
