@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 #include <numeric>
 
 namespace lockstep {
@@ -34,12 +33,8 @@ OrderedExchange::OrderedExchange(Communicator& communicator, const Pieces& piece
       me_(communicator.rank()),
       partials_(partials_per_worker.begin(), partials_per_worker.end()),
       buckets_(static_cast<std::size_t>(pieces.buckets())),
-      desks_(static_cast<std::size_t>(pieces.threads(me_))),
       outgoing_(static_cast<std::size_t>(communicator.size())) {
   const auto workers = static_cast<std::size_t>(communicator.size());
-  if (pieces.workers() != communicator.size() || partials_.size() != workers)
-    throw UsageError(fmt::format("the exchange among {} workers was given the pieces of {} and the partials of {}", workers,
-                                 pieces.workers(), partials_.size()));
   if (buckets_.size() > Communicator::kTags / 2)
     throw UsageError(fmt::format("{} buckets are more than {}; make them larger", buckets_.size(), Communicator::kTags / 2));
   int others = 0;
@@ -49,11 +44,7 @@ OrderedExchange::OrderedExchange(Communicator& communicator, const Pieces& piece
   }
   // Plans only get smaller where lanes are empty.
   const auto sources = static_cast<std::size_t>(others + partials_[static_cast<std::size_t>(me_)]);
-  const auto scratch = static_cast<std::size_t>(std::bit_width(sources));
-  for (Desk& desk : desks_) {
-    desk.registers.resize(sources + scratch);
-    desk.scratch.resize(scratch * pieces.longest_atom());
-  }
+  piece_sums_.assign(static_cast<std::size_t>(pieces.threads(me_)), PieceSum(sources, pieces.longest_atom()));
   std::size_t floats = 0, most_chunks = 0;
   for (int b = 0; b < pieces.buckets(); ++b) {
     find_places(at(b), b, most_chunks);
@@ -108,18 +99,11 @@ void OrderedExchange::receive_range(Bucket& bucket, int number, Stage stage, int
 }
 
 void OrderedExchange::expect(Bucket& bucket, int number, Stage stage, std::string_view what, std::int64_t step) {
-  std::vector<Request>& requests = bucket.requests[index(stage)];
-  if (bucket.unsent[index(stage)] > 0 || std::ranges::any_of(requests, [](const Request& r) { return !r.empty(); }))
-    throw UsageError(fmt::format("{} {} of {} was started again before it was finished", what, number + 1, pieces_->buckets()));
-  requests.clear();
+  bucket.requests[index(stage)].clear();
   bucket.waiting[index(stage)] = {.what = what, .step = step, .index = number, .of = pieces_->buckets()};
 }
 
 void OrderedExchange::begin(int bucket, const RestPlan& plan, std::int64_t step) {
-  for (const RestPlan::Source& source : plan.sources()) {
-    if (source.run >= static_cast<int>(partials_.size()) || source.partial >= partials_[static_cast<std::size_t>(source.run)])
-      throw UsageError(fmt::format("the exchange has no room for partial {} of worker {}", source.partial, source.run));
-  }
   Bucket& b = at(bucket);
   expect(b, bucket, Stage::arrived, "summing bucket", step);
   b.plan = &plan;
@@ -187,11 +171,6 @@ bool OrderedExchange::poll(int bucket, Stage stage) {
   for (int w = 0; w < communicator_->size(); ++w)
     send_next(w);
   return communicator_->test(b.requests[index(stage)], b.waiting[index(stage)]) && b.unsent[index(stage)] == 0;
-}
-
-void OrderedExchange::wait(int bucket, Stage stage) {
-  for (Backoff backoff; !poll(bucket, stage);)
-    backoff.pause();
 }
 
 void OrderedExchange::publish(int bucket, float* flat) {

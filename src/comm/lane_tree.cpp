@@ -128,8 +128,6 @@ std::vector<LaneRange> maximal_subtrees(LaneRange run, int lanes) {
 }
 
 FoldPlan::FoldPlan(LaneRange run, std::span<const int> samples, ReduceMode mode) : run_(run) {
-  if (run.begin < 0 || run.size() < 0 || run.end > static_cast<int>(samples.size()))
-    throw UsageError(fmt::format("lanes {}..{} of {} cannot be folded", run.begin, run.end - 1, samples.size()));
   std::vector<int> held;  // buffers on the stack, −1: nothing, all lanes below are empty
   std::vector<bool> taken;
   Lane* last = nullptr;  // the last that is not empty: sums are due as soon as it is there

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstring>
 #include <span>
 #include <vector>
 
@@ -21,11 +20,11 @@ struct LaneRange {
 /// its lanes one after the other and owners add the workers' sums in rank order: the control, whose bits depend on the workers.
 enum class ReduceMode { exact, arrival };
 
-/// One instruction of a sum program over registers (equally long arrays): dst = a + b, or dst = a where b is −1. dst may be a or b.
+/// One instruction of a sum program over registers (equally long arrays): dst = a + b. dst may be a or b.
 struct SumOp {
   int dst = 0;
   int a = 0;
-  int b = -1;
+  int b = 0;
   bool operator==(const SumOp&) const = default;
 };
 
@@ -126,9 +125,7 @@ void run_sums(std::span<const SumOp> ops, Number* const* registers, std::size_t 
     const std::size_t n = std::min(kBlock, count - begin);
     for (const SumOp& op : ops) {
       Number* const to = registers[op.dst] + begin;
-      if (op.b < 0)
-        std::memcpy(to, registers[op.a] + begin, n * sizeof(Number));
-      else if (op.dst == op.a || op.dst == op.b)
+      if (op.dst == op.a || op.dst == op.b)
         add_to(to, registers[op.dst == op.a ? op.b : op.a] + begin, n);
       else
         add(to, registers[op.a] + begin, registers[op.b] + begin, n);
