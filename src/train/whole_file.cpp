@@ -49,17 +49,6 @@ class File {
   int id_;
 };
 
-/// Removes a file unless told to keep it.
-struct Removal {
-  const std::filesystem::path& path;
-  bool armed = true;
-  ~Removal() {
-    if (armed) {
-      ::unlink(path.c_str());
-    }
-  }
-};
-
 /// Writes all bytes; 0 or the error.
 int write_all(int file, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
@@ -136,18 +125,21 @@ std::vector<std::byte> read_whole_file(const std::filesystem::path& path) {
 void write_whole_file(const std::filesystem::path& path, std::span<const std::byte> bytes) {
   const std::filesystem::path temporary = path.string() + ".tmp";
   File file(temporary, O_RDWR | O_CREAT | O_TRUNC, "written");
-  Removal removal{temporary};
-  if (const int error = write_all(file, bytes); error != 0) {
-    fail(path, "written", error);
+  try {
+    if (const int error = write_all(file, bytes); error != 0) {
+      fail(path, "written", error);
+    }
+    if (::fsync(file) != 0) {
+      fail(path, "written", errno);
+    }
+    compare(file, bytes, path);
+    if (file.close() != 0 || ::rename(temporary.c_str(), path.c_str()) != 0) {
+      fail(path, "written", errno);
+    }
+  } catch (...) {
+    ::unlink(temporary.c_str());
+    throw;
   }
-  if (::fsync(file) != 0) {
-    fail(path, "written", errno);
-  }
-  compare(file, bytes, path);
-  if (file.close() != 0 || ::rename(temporary.c_str(), path.c_str()) != 0) {
-    fail(path, "written", errno);
-  }
-  removal.armed = false;
   sync_folder(path);
 }
 
