@@ -5,6 +5,7 @@
 #include <array>
 
 #include "runtime/philox.hpp"
+#include "train/job.hpp"
 
 namespace lockstep {
 namespace {
@@ -30,19 +31,6 @@ Workload gpt() {
   workload.model.sample = {128};
   workload.model.classes = 96;
   return workload;
-}
-
-/// What a model reads, as a dataset's fields.
-std::vector<Field> inputs_of(const Model& model) {
-  std::vector<Field> fields;
-  for (const Node& node : model.program("train").nodes()) {
-    if (node.op == &leaf::input()) {
-      std::vector<std::int64_t> sample = node.outputs[0].shape.dims();
-      sample.erase(sample.begin());
-      fields.push_back({node.attrs.text("name"), Shape(std::move(sample)), node.outputs[0].dtype});
-    }
-  }
-  return fields;
 }
 
 /// Samples first_row … first_row+samples−1 of a field: f32 uniform in [−1, 1), i32 in 0 … below−1.
