@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
 
 namespace lockstep {
 
@@ -45,14 +44,18 @@ OrderedExchange::OrderedExchange(Communicator& communicator, const Pieces& piece
   // Plans only get smaller where lanes are empty.
   const auto sources = static_cast<std::size_t>(others + partials_[static_cast<std::size_t>(me_)]);
   piece_sums_.assign(static_cast<std::size_t>(pieces.threads(me_)), PieceSum(sources, pieces.longest_atom()));
-  std::size_t floats = 0, most_chunks = 0;
+  std::size_t floats = 0;
   for (int b = 0; b < pieces.buckets(); ++b) {
-    find_places(at(b), b, most_chunks);
+    find_places(at(b), b);
     floats += static_cast<std::size_t>(at(b).mine * others);
   }
-  for (Outgoing& out : outgoing_) {
-    out.queue.reserve(most_chunks);
-    out.under_way.reserve(kUnderWay);
+  // How much waits at once depends on timing, so there is room for all of it.
+  for (std::size_t w = 0; w < workers; ++w) {
+    std::size_t most = 0;
+    for (int b = 0; b < pieces.buckets(); ++b)
+      most += chunks(b, me_) + chunks(b, static_cast<int>(w)) * static_cast<std::size_t>(partials_[static_cast<std::size_t>(me_)]);
+    outgoing_[w].queue.reserve(most);
+    outgoing_[w].under_way.reserve(kUnderWay);
   }
   memory_ = std::make_unique_for_overwrite<float[]>(floats);
   float* next = memory_.get();
@@ -62,7 +65,7 @@ OrderedExchange::OrderedExchange(Communicator& communicator, const Pieces& piece
   }
 }
 
-void OrderedExchange::find_places(Bucket& bucket, int number, std::size_t& most_chunks) const {
+void OrderedExchange::find_places(Bucket& bucket, int number) const {
   const std::span<const Atom> atoms = pieces_->atoms(number);
   const std::span<const Pieces::Range> mine = pieces_->ranges(number, me_);
   bucket.places.assign(atoms.size(), 0);
@@ -74,19 +77,13 @@ void OrderedExchange::find_places(Bucket& bucket, int number, std::size_t& most_
     bucket.mine += range.count;
   }
   bucket.partials.resize(static_cast<std::size_t>(partials_[static_cast<std::size_t>(me_)]));
-  // As many chunks as there can be, so that a step allocates nothing.
-  const auto all_partials = static_cast<std::size_t>(std::accumulate(partials_.begin(), partials_.end(), 0));
-  for (int w = 0; w < pieces_->workers(); ++w) {
-    std::size_t chunks = 0;
-    for (const Pieces::Range& range : pieces_->ranges(number, w))
-      chunks += static_cast<std::size_t>((range.count + kChunk - 1) / kChunk);
-    if (w == me_) {
-      bucket.requests[index(Stage::arrived)].reserve(all_partials * chunks);
-      chunks *= partials_.size();
-    }
-    bucket.requests[index(Stage::published)].reserve(bucket.requests[index(Stage::published)].capacity() + chunks);
-    most_chunks += chunks * (1 + all_partials);
-  }
+}
+
+std::size_t OrderedExchange::chunks(int bucket, int owner) const {
+  std::int64_t count = 0;
+  for (const Pieces::Range& range : pieces_->ranges(bucket, owner))
+    count += (range.count + kChunk - 1) / kChunk;
+  return static_cast<std::size_t>(count);
 }
 
 float* OrderedExchange::received(const Bucket& bucket, RestPlan::Source source) const {

@@ -79,7 +79,8 @@ class OrderedExchange {
 
   [[nodiscard]] Bucket& at(int bucket) { return buckets_[static_cast<std::size_t>(bucket)]; }
   [[nodiscard]] const Bucket& at(int bucket) const { return buckets_[static_cast<std::size_t>(bucket)]; }
-  void find_places(Bucket& bucket, int number, std::size_t& most_chunks) const;
+  void find_places(Bucket& bucket, int number) const;
+  [[nodiscard]] std::size_t chunks(int bucket, int owner) const;  ///< of what a worker owns
   void expect(Bucket& bucket, int number, Stage stage, std::string_view what, std::int64_t step);
   [[nodiscard]] float* received(const Bucket& bucket, RestPlan::Source source) const;
   void receive_range(Bucket& bucket, int number, Stage stage, int from, float* to, std::int64_t count);

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "plan/flat_layout.hpp"
 #include "train/named_tensor.hpp"
 
 namespace lockstep {
@@ -42,10 +43,9 @@ struct Checkpoint {
 /// Throws CheckpointError "NAME is damaged (why)", or one that says that another version of Lockstep wrote it.
 [[nodiscard]] Checkpoint parse(std::span<const std::byte> bytes, const std::string& name);
 
-/// What first keeps stored tensors from being loaded into a model whose parameters have these names and shapes, as a sentence for the
+/// What first keeps stored tensors from being loaded into a model with this layout, as a sentence for the
 /// user; none if they fit. The order does not matter.
-[[nodiscard]] std::optional<std::string> first_difference(std::span<const NamedTensor> stored,
-                                                          std::span<const std::pair<std::string, Shape>> wanted);
+[[nodiscard]] std::optional<std::string> first_difference(std::span<const NamedTensor> stored, const FlatLayout& wanted);
 
 /// The checkpoints of one run, in RUN/checkpoints: step-000000123.h5 and best.h5. One thread uses a store; writing goes on in another.
 class CheckpointStore {

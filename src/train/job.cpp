@@ -140,11 +140,7 @@ void check_finite(const FlatLayout& layout, std::span<const float> flat, std::ui
 
 void check_same_run(const Checkpoint& checkpoint, const Model& model, const nlohmann::ordered_json& experiment,
                     const std::string& dataset_checksum, const FlatLayout& layout) {
-  std::vector<std::pair<std::string, Shape>> wanted;
-  for (const FlatTensor& tensor : layout.tensors) {
-    wanted.emplace_back(tensor.name, tensor.shape);
-  }
-  if (const auto difference = first_difference(checkpoint.parameters, wanted)) {
+  if (const auto difference = first_difference(checkpoint.parameters, layout)) {
     throw CheckpointError(fmt::format("the checkpoint in this run folder is of another model: {}\n  Give another --run.", *difference));
   }
   if (checkpoint.model != model.json()) {

@@ -129,11 +129,19 @@ TEST(Checkpoint, RefusesTensorsThatDoNotFit) {
 
 TEST(Checkpoint, NamesTheFirstDifference) {
   const std::vector<NamedTensor> stored{{"a", {1}, {1}}, {"b", {2}, {1, 2}}};
-  using Wanted = std::vector<std::pair<std::string, Shape>>;
-  EXPECT_EQ(first_difference(stored, Wanted{{"b", {2}}, {"a", {1}}}), std::nullopt);
-  EXPECT_EQ(first_difference(stored, Wanted{{"a", {1}}, {"b", {3}}}), "the parameter 'b' is [2] in the checkpoint, but [3] in the model");
-  EXPECT_EQ(first_difference(stored, Wanted{{"c", {4}}}), "the model has the parameter 'c' [4], but the checkpoint has none of that name");
-  EXPECT_EQ(first_difference(stored, Wanted{{"a", {1}}}), "the checkpoint has the parameter 'b' [2], but the model has none of that name");
+  const auto wanted = [](const std::vector<std::pair<std::string, Shape>>& tensors) {
+    FlatLayout layout;
+    for (const auto& [name, shape] : tensors) {
+      layout.tensors.push_back({name, shape, 0, shape.elements(), true, 0, true, {}});
+    }
+    return layout;
+  };
+  EXPECT_EQ(first_difference(stored, wanted({{"b", {2}}, {"a", {1}}})), std::nullopt);
+  EXPECT_EQ(first_difference(stored, wanted({{"a", {1}}, {"b", {3}}})), "the parameter 'b' is [2] in the checkpoint, but [3] in the model");
+  EXPECT_EQ(first_difference(stored, wanted({{"c", {4}}})),
+            "the model has the parameter 'c' [4], but the checkpoint has none of that name");
+  EXPECT_EQ(first_difference(stored, wanted({{"a", {1}}})),
+            "the checkpoint has the parameter 'b' [2], but the model has none of that name");
 }
 
 TEST(CheckpointStore, KeepsTheNewestAndTheBest) {
