@@ -105,9 +105,9 @@ class RestPlan {
 /// `runs` end with the last lane of the job.
 [[nodiscard]] std::vector<int> partials_per_run(std::span<const LaneRange> runs, ReduceMode mode = ReduceMode::exact);
 
-/// Sums of doubles along the tree: per_lane [lanes, width] row-major → sum [width], where width = sum.size() and lanes = samples.size().
-/// Lanes of no samples are skipped; where all are empty the sum is 0. Allocates nothing.
-void sum_lanes(std::span<const double> per_lane, std::span<const int> samples, std::span<double> sum);
+/// Sums of doubles along the tree: per_lane [lanes, width] row-major → sum [width], where width = sum.size() and there is a lane. A lane
+/// of no samples must hold zeros, which add nothing. Allocates nothing.
+void sum_lanes(std::span<const double> per_lane, std::span<double> sum);
 
 /// Runs a sum program on `count` elements of every register, in blocks that stay in the first cache. Registers must not overlap.
 template <class Number>

@@ -25,7 +25,6 @@ StepSums StepEngine::train(const StepBatch& batch, std::span<const Field> fields
   flow_->begin_step(lane_samples, static_cast<std::int64_t>(context.step), stop);
   running_.batch = &batch;
   running_.fields = fields;
-  running_.lane_samples = lane_samples;
   running_.context = context;
   running_.rates[flow_->first() / flow_->buckets() % 2] = rate;
   settled_ = false;
@@ -34,7 +33,7 @@ StepSums StepEngine::train(const StepBatch& batch, std::span<const Field> fields
     diverge(batch, fields, context);
   }
   times_.compute += seconds_since(start) - (times_.waiting - waited);
-  StepSums sums = sums_of(flow_->all_sums(), lane_samples);
+  StepSums sums = sums_of(flow_->all_sums(), batch.samples);
   sums.asked_to_stop = flow_->asked_to_stop();
   return sums;
 }
@@ -218,7 +217,7 @@ bool StepEngine::work(int thread) {
 StepEngine::Verdict StepEngine::verdict(Seat& seat) const {
   if (seat.verdict == Verdict::unknown && flow_->sums_ready()) {
     std::array<double, 2> total{};
-    sum_lanes(flow_->all_sums(), running_.lane_samples, total);
+    sum_lanes(flow_->all_sums(), total);
     seat.verdict = std::isfinite(total[0]) ? Verdict::finite : Verdict::diverged;
   }
   return seat.verdict;
@@ -270,16 +269,10 @@ void StepEngine::evaluate(const StepBatch& batch, std::span<const Field> fields,
   });
 }
 
-StepSums StepEngine::sums_of(std::span<const double> per_lane, std::span<const int> lane_samples) const {
-  StepSums sums;
+StepSums StepEngine::sums_of(std::span<const double> per_lane, std::int64_t samples) const {
   std::array<double, 2> total{};
-  sum_lanes(per_lane, lane_samples, total);
-  sums.loss = total[0];
-  sums.correct = total[1];
-  for (const int samples : lane_samples) {
-    sums.samples += samples;
-  }
-  return sums;
+  sum_lanes(per_lane, total);
+  return {.loss = total[0], .correct = total[1], .samples = samples};
 }
 
 StepSums StepEngine::sum_evaluation(std::span<const double> per_lane, std::int64_t samples) {
@@ -294,9 +287,7 @@ StepSums StepEngine::sum_evaluation(std::span<const double> per_lane, std::int64
     const double* block = all.data() + w * most;
     in_order.insert(in_order.end(), block, block + 2 * flow_->runs()[w].size());
   }
-  StepSums sums = sums_of(in_order, std::vector<int>(static_cast<std::size_t>(job_.lanes), 1));  // an empty lane adds an exact 0
-  sums.samples = samples;
-  return sums;
+  return sums_of(in_order, samples);
 }
 
 }  // namespace lockstep

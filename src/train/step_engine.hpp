@@ -115,7 +115,6 @@ class StepEngine {
   struct Running {
     const StepBatch* batch = nullptr;
     std::span<const Field> fields;
-    std::span<const int> lane_samples;
     StepContext context;
     double rates[2] = {0, 0};  ///< of this step and the one before, by their parity
   };
@@ -152,7 +151,7 @@ class StepEngine {
     }
   }
   void settle();
-  [[nodiscard]] StepSums sums_of(std::span<const double> per_lane, std::span<const int> lane_samples) const;
+  [[nodiscard]] StepSums sums_of(std::span<const double> per_lane, std::int64_t samples) const;
   [[noreturn]] void diverge(const StepBatch& batch, std::span<const Field> fields, const StepContext& context);
   [[nodiscard]] std::string first_non_finite_in(const LaneBatch& lane, std::span<const Field> fields, const StepContext& context,
                                                 std::int64_t batch_samples);
