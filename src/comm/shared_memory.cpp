@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
-#include <ranges>
 #include <vector>
 
 namespace lockstep {
@@ -35,8 +34,11 @@ std::unique_ptr<SharedMemory> map(int file, std::size_t bytes) {
 }
 
 bool one_host(const Communicator& communicator) {
-  const auto ranks = std::views::iota(0, communicator.size());
-  return std::ranges::all_of(ranks, [&](int rank) { return communicator.host(rank) == communicator.host(0); });
+  for (int r = 1; r < communicator.size(); ++r) {
+    if (communicator.host(r) != communicator.host(0))
+      return false;
+  }
+  return true;
 }
 
 }  // namespace
