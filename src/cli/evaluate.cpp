@@ -26,12 +26,11 @@ Checkpoint load(const std::filesystem::path& run) {
 }
 
 int evaluate_with(const po::variables_map& values, Communicator& communicator) {
-  std::vector<std::byte> bytes;
+  std::optional<Checkpoint> mine;
   if (communicator.rank() == 0) {
-    bytes = serialize(load(values["run"].as<std::string>()));
+    mine = load(values["run"].as<std::string>());
   }
-  share_bytes(communicator, bytes);
-  const Checkpoint checkpoint = parse(bytes, "the checkpoint");
+  const Checkpoint checkpoint = share_checkpoint(communicator, mine).value();
   const Model model = Model::from_json(checkpoint.model);
   const std::filesystem::path data = values["data"].as<std::string>();
   const Dataset dataset = Dataset::open(std::filesystem::is_directory(data / "test") ? data / "test" : data);

@@ -83,6 +83,9 @@ class Communicator {
   [[noreturn]] virtual void abort(ExitCode code) = 0;
 };
 
+/// The error of a wait in which these workers have stayed silent for the deadline; names the first few.
+[[nodiscard]] WorkerLost no_answer(const Communicator& communicator, std::span<const int> silent, const Waiting& waiting);
+
 /// A job of one worker: makes no MPI call.
 [[nodiscard]] std::unique_ptr<Communicator> self_communicator();
 

@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
-#include <numeric>
 
 namespace lockstep {
 
@@ -34,12 +32,8 @@ OrderedExchange::OrderedExchange(Communicator& communicator, const Pieces& piece
       me_(communicator.rank()),
       partials_(partials_per_worker.begin(), partials_per_worker.end()),
       buckets_(static_cast<std::size_t>(pieces.buckets())),
-      desks_(static_cast<std::size_t>(pieces.threads(me_))),
       outgoing_(static_cast<std::size_t>(communicator.size())) {
   const auto workers = static_cast<std::size_t>(communicator.size());
-  if (pieces.workers() != communicator.size() || partials_.size() != workers)
-    throw UsageError(fmt::format("the exchange among {} workers was given the pieces of {} and the partials of {}", workers,
-                                 pieces.workers(), partials_.size()));
   if (buckets_.size() > Communicator::kTags / 2)
     throw UsageError(fmt::format("{} buckets are more than {}; make them larger", buckets_.size(), Communicator::kTags / 2));
   int others = 0;
@@ -49,19 +43,19 @@ OrderedExchange::OrderedExchange(Communicator& communicator, const Pieces& piece
   }
   // Plans only get smaller where lanes are empty.
   const auto sources = static_cast<std::size_t>(others + partials_[static_cast<std::size_t>(me_)]);
-  const auto scratch = static_cast<std::size_t>(std::bit_width(sources));
-  for (Desk& desk : desks_) {
-    desk.registers.resize(sources + scratch);
-    desk.scratch.resize(scratch * pieces.longest_atom());
-  }
-  std::size_t floats = 0, most_chunks = 0;
+  piece_sums_.assign(static_cast<std::size_t>(pieces.threads(me_)), PieceSum(sources, pieces.longest_atom()));
+  std::size_t floats = 0;
   for (int b = 0; b < pieces.buckets(); ++b) {
-    find_places(at(b), b, most_chunks);
+    find_places(at(b), b);
     floats += static_cast<std::size_t>(at(b).mine * others);
   }
-  for (Outgoing& out : outgoing_) {
-    out.queue.reserve(most_chunks);
-    out.under_way.reserve(kUnderWay);
+  // How much waits at once depends on timing, so there is room for all of it.
+  for (std::size_t w = 0; w < workers; ++w) {
+    std::size_t most = 0;
+    for (int b = 0; b < pieces.buckets(); ++b)
+      most += chunks(b, me_) + chunks(b, static_cast<int>(w)) * static_cast<std::size_t>(partials_[static_cast<std::size_t>(me_)]);
+    outgoing_[w].queue.reserve(most);
+    outgoing_[w].under_way.reserve(kUnderWay);
   }
   memory_ = std::make_unique_for_overwrite<float[]>(floats);
   float* next = memory_.get();
@@ -71,7 +65,7 @@ OrderedExchange::OrderedExchange(Communicator& communicator, const Pieces& piece
   }
 }
 
-void OrderedExchange::find_places(Bucket& bucket, int number, std::size_t& most_chunks) const {
+void OrderedExchange::find_places(Bucket& bucket, int number) const {
   const std::span<const Atom> atoms = pieces_->atoms(number);
   const std::span<const Pieces::Range> mine = pieces_->ranges(number, me_);
   bucket.places.assign(atoms.size(), 0);
@@ -83,19 +77,13 @@ void OrderedExchange::find_places(Bucket& bucket, int number, std::size_t& most_
     bucket.mine += range.count;
   }
   bucket.partials.resize(static_cast<std::size_t>(partials_[static_cast<std::size_t>(me_)]));
-  // As many chunks as there can be, so that a step allocates nothing.
-  const auto all_partials = static_cast<std::size_t>(std::accumulate(partials_.begin(), partials_.end(), 0));
-  for (int w = 0; w < pieces_->workers(); ++w) {
-    std::size_t chunks = 0;
-    for (const Pieces::Range& range : pieces_->ranges(number, w))
-      chunks += static_cast<std::size_t>((range.count + kChunk - 1) / kChunk);
-    if (w == me_) {
-      bucket.requests[index(Stage::arrived)].reserve(all_partials * chunks);
-      chunks *= partials_.size();
-    }
-    bucket.requests[index(Stage::published)].reserve(bucket.requests[index(Stage::published)].capacity() + chunks);
-    most_chunks += chunks * (1 + all_partials);
-  }
+}
+
+std::size_t OrderedExchange::chunks(int bucket, int owner) const {
+  std::int64_t count = 0;
+  for (const Pieces::Range& range : pieces_->ranges(bucket, owner))
+    count += (range.count + kChunk - 1) / kChunk;
+  return static_cast<std::size_t>(count);
 }
 
 float* OrderedExchange::received(const Bucket& bucket, RestPlan::Source source) const {
@@ -108,18 +96,11 @@ void OrderedExchange::receive_range(Bucket& bucket, int number, Stage stage, int
 }
 
 void OrderedExchange::expect(Bucket& bucket, int number, Stage stage, std::string_view what, std::int64_t step) {
-  std::vector<Request>& requests = bucket.requests[index(stage)];
-  if (bucket.unsent[index(stage)] > 0 || std::ranges::any_of(requests, [](const Request& r) { return !r.empty(); }))
-    throw UsageError(fmt::format("{} {} of {} was started again before it was finished", what, number + 1, pieces_->buckets()));
-  requests.clear();
+  bucket.requests[index(stage)].clear();
   bucket.waiting[index(stage)] = {.what = what, .step = step, .index = number, .of = pieces_->buckets()};
 }
 
 void OrderedExchange::begin(int bucket, const RestPlan& plan, std::int64_t step) {
-  for (const RestPlan::Source& source : plan.sources()) {
-    if (source.run >= static_cast<int>(partials_.size()) || source.partial >= partials_[static_cast<std::size_t>(source.run)])
-      throw UsageError(fmt::format("the exchange has no room for partial {} of worker {}", source.partial, source.run));
-  }
   Bucket& b = at(bucket);
   expect(b, bucket, Stage::arrived, "summing bucket", step);
   b.plan = &plan;
@@ -187,11 +168,6 @@ bool OrderedExchange::poll(int bucket, Stage stage) {
   for (int w = 0; w < communicator_->size(); ++w)
     send_next(w);
   return communicator_->test(b.requests[index(stage)], b.waiting[index(stage)]) && b.unsent[index(stage)] == 0;
-}
-
-void OrderedExchange::wait(int bucket, Stage stage) {
-  for (Backoff backoff; !poll(bucket, stage);)
-    backoff.pause();
 }
 
 void OrderedExchange::publish(int bucket, float* flat) {

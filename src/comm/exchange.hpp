@@ -31,8 +31,8 @@ class OrderedExchange {
   /// sum_piece does not need them. published: everyone's results are here and mine have left.
   enum class Stage : std::uint8_t { arrived, sent, published };
 
-  /// `partials_per_worker`: the most each worker will have. All arguments are the same on every worker. Throws UsageError if there are not
-  /// size() of them, or too many buckets. `communicator` and `pieces` must outlive the exchange, which may be destroyed when no bucket is
+  /// `partials_per_worker`: the most each worker will have. All arguments are the same on every worker. Throws UsageError if there are too
+  /// many buckets. `communicator` and `pieces` must outlive the exchange, which may be destroyed when no bucket is
   /// under way, or when the job ends.
   OrderedExchange(Communicator& communicator, const Pieces& pieces, std::span<const int> partials_per_worker);
 
@@ -40,7 +40,7 @@ class OrderedExchange {
   [[nodiscard]] std::int64_t bytes_sent() const { return bytes_sent_; }
 
   /// Starts to receive the partials of a bucket. `plan` over all workers' runs, the same on every worker, must live until the sums are
-  /// done. Throws UsageError if the bucket is under way or the plan names more partials than the constructor was told.
+  /// done. Requires that the bucket is not under way, and that the plan names no more partials than the constructor was told.
   void begin(int bucket, const RestPlan& plan, std::int64_t step);
   /// Sends my partials of a bucket: partials[f] is the base of flat array f, of which only this bucket's elements are read; an absent
   /// partial's is not used. They must stay unchanged until `sent` is done and every thread has summed its piece.
@@ -54,8 +54,6 @@ class OrderedExchange {
   /// Sends my pieces of a bucket in `flat` to everyone and receives theirs into it. Requires all my threads to be done with updating them,
   /// and this worker's lanes with reading the bucket's elements of `flat`.
   void publish(int bucket, float* flat);
-  /// Tests until the stage is done.
-  void wait(int bucket, Stage stage);
 
  private:
   struct Bucket {
@@ -78,14 +76,11 @@ class OrderedExchange {
     std::vector<std::pair<Request, Chunk>> under_way;
     Waiting waiting;
   };
-  struct Desk {  ///< one thread's
-    std::vector<float*> registers;
-    std::vector<float> scratch;
-  };
 
   [[nodiscard]] Bucket& at(int bucket) { return buckets_[static_cast<std::size_t>(bucket)]; }
   [[nodiscard]] const Bucket& at(int bucket) const { return buckets_[static_cast<std::size_t>(bucket)]; }
-  void find_places(Bucket& bucket, int number, std::size_t& most_chunks) const;
+  void find_places(Bucket& bucket, int number) const;
+  [[nodiscard]] std::size_t chunks(int bucket, int owner) const;  ///< of what a worker owns
   void expect(Bucket& bucket, int number, Stage stage, std::string_view what, std::int64_t step);
   [[nodiscard]] float* received(const Bucket& bucket, RestPlan::Source source) const;
   void receive_range(Bucket& bucket, int number, Stage stage, int from, float* to, std::int64_t count);
@@ -99,30 +94,21 @@ class OrderedExchange {
   std::vector<int> first_partial_;  ///< [worker]: place among the others' partials
   std::vector<Bucket> buckets_;
   std::unique_ptr<float[]> memory_;
-  std::vector<Desk> desks_;
-  std::vector<Outgoing> outgoing_;  ///< [worker]
+  std::vector<PieceSum> piece_sums_;  ///< [thread]
+  std::vector<Outgoing> outgoing_;    ///< [worker]
   std::int64_t bytes_sent_ = 0;
 };
 
 template <class Consume>
 void OrderedExchange::sum_piece(int bucket, int thread, Consume&& consume) {
   const Bucket& b = at(bucket);
-  Desk& desk = desks_[static_cast<std::size_t>(thread)];
-  const auto sources = b.plan->sources();
-  const std::span<const Atom> atoms = pieces_->piece(bucket, me_, thread);
-  const std::int64_t* place = b.places.data() + (atoms.data() - pieces_->atoms(bucket).data());
-  for (const Atom& atom : atoms) {
-    for (std::size_t i = 0; i < sources.size(); ++i) {
-      // Programs only read their sources.
-      desk.registers[i] = sources[i].run == me_ ? const_cast<float*>(b.partials[static_cast<std::size_t>(sources[i].partial)]) + atom.offset
-                                                : received(b, sources[i]) + *place;
-    }
-    for (std::size_t i = 0; i < static_cast<std::size_t>(b.plan->scratch()); ++i)
-      desk.registers[sources.size() + i] = desk.scratch.data() + i * pieces_->longest_atom();
-    run_sums<float>(b.plan->ops(), desk.registers.data(), static_cast<std::size_t>(atom.count));
-    consume(atom, static_cast<const float*>(desk.registers[static_cast<std::size_t>(b.plan->results()[0])]));
-    ++place;
-  }
+  const Atom* const first = pieces_->atoms(bucket).data();
+  const auto address = [&](std::size_t i, const Atom& atom) {
+    const RestPlan::Source& source = b.plan->sources()[i];
+    return source.run == me_ ? b.partials[static_cast<std::size_t>(source.partial)] + atom.offset
+                             : received(b, source) + b.places[static_cast<std::size_t>(&atom - first)];
+  };
+  piece_sums_[static_cast<std::size_t>(thread)].run(*b.plan, pieces_->piece(bucket, me_, thread), address, consume);
 }
 
 }  // namespace lockstep

@@ -17,6 +17,10 @@ GradientFlow::GradientFlow(Communicator& communicator, Job job)
       seats_.push_back(run);
   }
   job_.ring = std::clamp(job_.ring, 1, std::max(1, buckets()));
+  std::int64_t most = 0;
+  for (int b = 0; b < buckets(); ++b)
+    most = std::max(most, pieces_.span(b).count);
+  elements_ = static_cast<std::size_t>((most + Pieces::kPadding - 1) / Pieces::kPadding * Pieces::kPadding);
 }
 
 std::unique_ptr<GradientFlow> GradientFlow::create(Communicator& communicator, Job job, bool share) {
@@ -24,10 +28,7 @@ std::unique_ptr<GradientFlow> GradientFlow::create(Communicator& communicator, J
   return flow ? std::move(flow) : message_flow(communicator, job);
 }
 
-void GradientFlow::meet() {
-  if (communicator_.size() > 1)
-    communicator_.barrier({.what = "setting the parameters"});
-}
+void GradientFlow::meet() { communicator_.barrier({.what = "setting the parameters"}); }
 
 std::size_t GradientFlow::buffers_per_thread() const {
   const std::vector<int> full(static_cast<std::size_t>(job_.lanes), 1);
@@ -35,13 +36,6 @@ std::size_t GradientFlow::buffers_per_thread() const {
   for (const LaneRange& run : seats_)
     most = std::max(most, FoldPlan(run, full, job_.reduce).buffers());
   return static_cast<std::size_t>(most);
-}
-
-std::size_t GradientFlow::buffer_elements() const {
-  std::int64_t most = 0;
-  for (int b = 0; b < buckets(); ++b)
-    most = std::max(most, pieces_.span(b).count);
-  return static_cast<std::size_t>((most + Pieces::kPadding - 1) / Pieces::kPadding * Pieces::kPadding);
 }
 
 void GradientFlow::count_step(std::span<const int> lane_samples, std::int64_t step) {

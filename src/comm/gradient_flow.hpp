@@ -110,9 +110,13 @@ class GradientFlow {
   [[nodiscard]] const StepPlans& plans_of(std::int64_t q) const { return *plans_[static_cast<std::size_t>(q / buckets() % 2)]; }
   [[nodiscard]] std::size_t parity() const { return static_cast<std::size_t>((steps_ - 1) % 2); }
   [[nodiscard]] std::int64_t step_of(std::int64_t q) const { return numbers_[static_cast<std::size_t>(q / buckets() % 2)]; }
-  /// Buffers a thread needs at most, and the elements of one.
+  /// Buffers a thread needs at most; each is a ring of job_.ring places for elements_ floats.
   [[nodiscard]] std::size_t buffers_per_thread() const;
-  [[nodiscard]] std::size_t buffer_elements() const;
+  /// The place of bucket q in a buffer of this memory, from which the flat array's element e is at + e.
+  [[nodiscard]] float* place(float* memory, int buffer, std::int64_t q) const {
+    const auto slot = static_cast<std::size_t>(buffer * job_.ring + q % job_.ring);
+    return memory + slot * elements_ - pieces_.span(static_cast<int>(q % buckets())).offset;
+  }
   /// What begin_step does for both kinds.
   void count_step(std::span<const int> lane_samples, std::int64_t step);
 
@@ -124,6 +128,7 @@ class GradientFlow {
   std::vector<LaneRange> runs_;   ///< of the workers
   std::vector<LaneRange> seats_;  ///< of all threads of the job
   std::size_t first_seat_ = 0;    ///< of this worker
+  std::size_t elements_ = 0;      ///< of the largest bucket
   std::int64_t steps_ = 0;        ///< begun
 
  private:

@@ -128,8 +128,6 @@ std::vector<LaneRange> maximal_subtrees(LaneRange run, int lanes) {
 }
 
 FoldPlan::FoldPlan(LaneRange run, std::span<const int> samples, ReduceMode mode) : run_(run) {
-  if (run.begin < 0 || run.size() < 0 || run.end > static_cast<int>(samples.size()))
-    throw UsageError(fmt::format("lanes {}..{} of {} cannot be folded", run.begin, run.end - 1, samples.size()));
   std::vector<int> held;  // buffers on the stack, −1: nothing, all lanes below are empty
   std::vector<bool> taken;
   Lane* last = nullptr;  // the last that is not empty: sums are due as soon as it is there
@@ -255,28 +253,19 @@ std::vector<int> partials_per_run(std::span<const LaneRange> runs, ReduceMode mo
 
 namespace {
 
-/// Column `column` of the sum below `node`; nothing is added where lanes are empty.
-double sum_column(std::span<const double> per_lane, std::span<const int> samples, LaneRange node, std::size_t width, std::size_t column) {
+double sum_column(std::span<const double> per_lane, LaneRange node, std::size_t width, std::size_t column) {
   if (node.size() == 1)
     return per_lane[static_cast<std::size_t>(node.begin) * width + column];
-  const LaneRange left = {node.begin, split(node)};
-  const LaneRange right = {left.end, node.end};
-  const auto full = [&](LaneRange lanes) {
-    return std::any_of(samples.begin() + lanes.begin, samples.begin() + lanes.end, [](int n) { return n > 0; });
-  };
-  if (!full(right))
-    return sum_column(per_lane, samples, left, width, column);
-  if (!full(left))
-    return sum_column(per_lane, samples, right, width, column);
-  return sum_column(per_lane, samples, left, width, column) + sum_column(per_lane, samples, right, width, column);
+  const int middle = split(node);
+  return sum_column(per_lane, {node.begin, middle}, width, column) + sum_column(per_lane, {middle, node.end}, width, column);
 }
 
 }  // namespace
 
-void sum_lanes(std::span<const double> per_lane, std::span<const int> samples, std::span<double> sum) {
-  const bool any = std::ranges::any_of(samples, [](int n) { return n > 0; });
+void sum_lanes(std::span<const double> per_lane, std::span<double> sum) {
+  const auto lanes = static_cast<int>(per_lane.size() / sum.size());
   for (std::size_t column = 0; column < sum.size(); ++column)
-    sum[column] = any ? sum_column(per_lane, samples, {0, static_cast<int>(samples.size())}, sum.size(), column) : 0.0;
+    sum[column] = sum_column(per_lane, {0, lanes}, sum.size(), column);
 }
 
 }  // namespace lockstep

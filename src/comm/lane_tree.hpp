@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstring>
 #include <span>
 #include <vector>
 
@@ -21,11 +20,11 @@ struct LaneRange {
 /// its lanes one after the other and owners add the workers' sums in rank order: the control, whose bits depend on the workers.
 enum class ReduceMode { exact, arrival };
 
-/// One instruction of a sum program over registers (equally long arrays): dst = a + b, or dst = a where b is −1. dst may be a or b.
+/// One instruction of a sum program over registers (equally long arrays): dst = a + b. dst may be a or b.
 struct SumOp {
   int dst = 0;
   int a = 0;
-  int b = -1;
+  int b = 0;
   bool operator==(const SumOp&) const = default;
 };
 
@@ -106,9 +105,9 @@ class RestPlan {
 /// `runs` end with the last lane of the job.
 [[nodiscard]] std::vector<int> partials_per_run(std::span<const LaneRange> runs, ReduceMode mode = ReduceMode::exact);
 
-/// Sums of doubles along the tree: per_lane [lanes, width] row-major → sum [width], where width = sum.size() and lanes = samples.size().
-/// Lanes of no samples are skipped; where all are empty the sum is 0. Allocates nothing.
-void sum_lanes(std::span<const double> per_lane, std::span<const int> samples, std::span<double> sum);
+/// Sums of doubles along the tree: per_lane [lanes, width] row-major → sum [width], where width = sum.size() and there is a lane. A lane
+/// of no samples must hold zeros, which add nothing. Allocates nothing.
+void sum_lanes(std::span<const double> per_lane, std::span<double> sum);
 
 /// Runs a sum program on `count` elements of every register, in blocks that stay in the first cache. Registers must not overlap.
 template <class Number>
@@ -126,9 +125,7 @@ void run_sums(std::span<const SumOp> ops, Number* const* registers, std::size_t 
     const std::size_t n = std::min(kBlock, count - begin);
     for (const SumOp& op : ops) {
       Number* const to = registers[op.dst] + begin;
-      if (op.b < 0)
-        std::memcpy(to, registers[op.a] + begin, n * sizeof(Number));
-      else if (op.dst == op.a || op.dst == op.b)
+      if (op.dst == op.a || op.dst == op.b)
         add_to(to, registers[op.dst == op.a ? op.b : op.a] + begin, n);
       else
         add(to, registers[op.a] + begin, registers[op.b] + begin, n);

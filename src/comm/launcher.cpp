@@ -4,9 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdint>
-#include <initializer_list>
 #include <optional>
 
 #include "lockstep/error.hpp"
@@ -25,10 +25,6 @@ std::optional<std::int64_t> number(const Environment& environment, std::string_v
   if (error != std::errc{} || end != text.data() + text.size())
     return std::nullopt;
   return value;
-}
-
-bool has_any(const Environment& environment, std::initializer_list<std::string_view> names) {
-  return std::ranges::any_of(names, [&](std::string_view name) { return environment.contains(name); });
 }
 
 /// What MPI's own launchers say; Open MPI and its kin first, then MPICH, Intel MPI, MVAPICH and `srun --mpi=pmi2`.
@@ -61,9 +57,16 @@ Environment current_environment() {
   return variables;
 }
 
+std::string short_host_name() {
+  std::array<char, 256> name{};
+  gethostname(name.data(), name.size() - 1);
+  const std::string_view full = name.data();
+  return std::string(full.substr(0, full.find('.')));
+}
+
 bool started_by_mpi(const Environment& environment) {
-  return mpi_workers(environment).has_value() ||
-         has_any(environment, {"PMIX_RANK", "PMIX_NAMESPACE", "PMI_RANK", "PMI_FD", "PMI_PORT", "PMI_CONTROL_PORT", "PALS_RANKID"});
+  constexpr std::array kSigns{"PMIX_RANK", "PMIX_NAMESPACE", "PMI_RANK", "PMI_FD", "PMI_PORT", "PMI_CONTROL_PORT", "PALS_RANKID"};
+  return mpi_workers(environment).has_value() || std::ranges::any_of(kSigns, [&](auto sign) { return environment.contains(sign); });
 }
 
 int intended_workers(const Environment& environment) {

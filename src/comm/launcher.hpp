@@ -12,6 +12,9 @@ using Environment = std::map<std::string, std::string, std::less<>>;
 /// Those of this process.
 [[nodiscard]] Environment current_environment();
 
+/// The name of this machine up to the first dot.
+[[nodiscard]] std::string short_host_name();
+
 /// Whether an MPI launcher, or srun with a PMI plugin, started this process, so that MPI_Init will find the other workers.
 [[nodiscard]] bool started_by_mpi(const Environment& environment);
 

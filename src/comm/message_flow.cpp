@@ -45,7 +45,6 @@ class MessageFlow final : public GradientFlow {
       stand.folded.resize(threads);
       stand.updated.resize(threads);
     }
-    elements_ = buffer_elements();
     const std::size_t slots = static_cast<std::size_t>(job_.ring);
     for (std::size_t t = 0; t < threads; ++t)
       buffers_.emplace_back(buffers_per_thread() * slots * elements_);
@@ -196,10 +195,6 @@ class MessageFlow final : public GradientFlow {
   [[nodiscard]] const Stand& stand(std::int64_t q) const { return stands_[static_cast<std::size_t>(q % buckets())]; }
   [[nodiscard]] double* block(int worker) { return sums_[parity()].blocks.data() + static_cast<std::size_t>(worker) * block_; }
   [[nodiscard]] const double* block(int worker) const { return sums_[parity()].blocks.data() + static_cast<std::size_t>(worker) * block_; }
-  [[nodiscard]] float* place(float* memory, int buffer, std::int64_t q) const {
-    const auto slot = static_cast<std::size_t>(buffer * job_.ring + q % job_.ring);
-    return memory + slot * elements_ - pieces_.span(static_cast<int>(q % buckets())).offset;
-  }
 
   /// The registers of over_mine for bucket q; gives their number.
   std::size_t bind(std::int64_t q, std::vector<float*>& registers) const {
@@ -301,9 +296,8 @@ class MessageFlow final : public GradientFlow {
   std::vector<std::atomic<std::int64_t>> posted_;  ///< [thread], in buckets through all steps
   std::vector<Next> folded_ = std::vector<Next>(static_cast<std::size_t>(threads_));
   AlignedFloats parameters_;
-  std::vector<AlignedFloats> buffers_;  ///< [thread]
-  AlignedFloats scratch_;               ///< of over_mine
-  std::size_t elements_ = 0;
+  std::vector<AlignedFloats> buffers_;          ///< [thread]
+  AlignedFloats scratch_;                       ///< of over_mine
   std::vector<std::vector<float*>> registers_;  ///< [thread], and the sender's
   std::vector<const float*> partials_;
   std::size_t block_ = 0;  ///< doubles that a worker sends

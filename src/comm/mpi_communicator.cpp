@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 #include <mpi.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -218,11 +217,8 @@ class MpiCommunicator final : public Communicator {
 
   void gather_hosts() {
     constexpr std::size_t kName = 64;
-    std::array<char, 256> full{};
-    gethostname(full.data(), full.size() - 1);
-    const std::string_view name(full.data());
     std::array<char, kName> mine{};
-    std::ranges::copy(name.substr(0, std::min(name.find('.'), kName - 1)), mine.begin());
+    std::ranges::copy(short_host_name().substr(0, kName - 1), mine.begin());
     std::vector<char> all(kName * hosts_.size());
     all_gather(std::as_bytes(std::span(mine)), std::as_writable_bytes(std::span(all)), {.what = "starting"});
     for (std::size_t r = 0; r < hosts_.size(); ++r)
@@ -345,19 +341,11 @@ class MpiCommunicator final : public Communicator {
     }
     std::ranges::sort(peers);
     peers.erase(std::unique(peers.begin(), peers.end()), peers.end());
-    constexpr std::size_t kNamed = 4;
-    std::string names;
-    for (std::size_t i = 0; i < std::min(kNamed, peers.size()); ++i)
-      names += fmt::format("{}rank {} ({})", i == 0 ? "" : ", ", peers[i], host(peers[i]));
-    if (peers.size() > kNamed)
-      names += fmt::format(" and {} more", peers.size() - kNamed);
-
     for (Request& request : requests) {
       while (!request.empty())
         withdraw(request);
     }
-    throw WorkerLost(fmt::format("{}{}: no answer from {} for {:g} s while {}; stopping the job.", me(),
-                                 waiting.step < 0 ? "" : fmt::format(", step {}", waiting.step), names, deadline.count(), waiting.str()));
+    throw no_answer(*this, peers, waiting);
   }
 
   /// Lets go of a message without waiting: a receive is cancelled, so that it does not write to memory that may be gone.

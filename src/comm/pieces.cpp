@@ -49,6 +49,8 @@ Pieces::Pieces(std::span<const int> threads_per_worker, std::vector<std::vector<
       const std::size_t end = bucket.cuts[index(first_piece_[index(w + 1)])];
       bucket.ranges.push_back(merge(std::span(bucket.atoms).subspan(begin, end - begin)));
     }
+    if (const auto& all = bucket.atoms; !all.empty())
+      bucket.span = {all.front().offset, all.back().offset + all.back().count - all.front().offset};
     for (const Atom& atom : bucket.atoms)
       longest_atom_ = std::max(longest_atom_, static_cast<std::size_t>(atom.count));
   }
@@ -58,11 +60,6 @@ std::span<const Atom> Pieces::piece(int bucket, int worker, int thread) const {
   const Bucket& b = buckets_[index(bucket)];
   const std::size_t number = index(first_piece_[index(worker)] + thread);
   return {b.atoms.data() + b.cuts[number], b.cuts[number + 1] - b.cuts[number]};
-}
-
-Pieces::Range Pieces::span(int bucket) const {
-  const std::vector<Atom>& atoms = buckets_[index(bucket)].atoms;
-  return atoms.empty() ? Range{} : Range{atoms.front().offset, atoms.back().offset + atoms.back().count - atoms.front().offset};
 }
 
 void gather_pieces(Communicator& communicator, const Pieces& pieces, std::span<float> flat) {

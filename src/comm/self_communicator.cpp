@@ -1,8 +1,6 @@
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <thread>
@@ -13,6 +11,19 @@
 namespace lockstep {
 
 std::string Waiting::str() const { return index < 0 ? std::string(what) : fmt::format("{} {} of {}", what, index + 1, of); }
+
+WorkerLost no_answer(const Communicator& communicator, std::span<const int> silent, const Waiting& waiting) {
+  constexpr std::size_t kNamed = 4;
+  const auto name = [&](int rank) { return fmt::format("rank {} ({})", rank, communicator.host(rank)); };
+  std::string names;
+  for (const int peer : silent.first(std::min(kNamed, silent.size())))
+    names += (names.empty() ? "" : ", ") + name(peer);
+  if (silent.size() > kNamed)
+    names += fmt::format(" and {} more", silent.size() - kNamed);
+  return WorkerLost(fmt::format("{}{}: no answer from {} for {:g} s while {}; stopping the job.", name(communicator.rank()),
+                                waiting.step < 0 ? "" : fmt::format(", step {}", waiting.step), names, communicator.deadline.count(),
+                                waiting.str()));
+}
 
 void Backoff::pause() {
   constexpr int kSpins = 200;
@@ -29,13 +40,6 @@ namespace {
 
 class SelfCommunicator final : public Communicator {
  public:
-  SelfCommunicator() {
-    std::array<char, 256> name{};
-    gethostname(name.data(), name.size() - 1);
-    const std::string_view full = name.data();
-    host_ = full.substr(0, full.find('.'));
-  }
-
   [[nodiscard]] int rank() const override { return 0; }
   [[nodiscard]] int size() const override { return 1; }
   [[nodiscard]] const std::string& host(int) const override { return host_; }
@@ -61,7 +65,7 @@ class SelfCommunicator final : public Communicator {
  private:
   [[noreturn]] static void nobody(int peer) { throw UsageError(fmt::format("a job of one worker has no rank {} to talk to", peer)); }
 
-  std::string host_;
+  std::string host_ = short_host_name();
 };
 
 }  // namespace

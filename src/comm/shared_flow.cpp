@@ -1,8 +1,5 @@
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <atomic>
-#include <bit>
 
 #include "comm/gradient_flow.hpp"
 #include "comm/shared_memory.hpp"
@@ -39,10 +36,8 @@ struct Map {
 class SharedFlow final : public GradientFlow {
  public:
   SharedFlow(Communicator& communicator, const Job& job) : GradientFlow(communicator, job) {
-    elements_ = buffer_elements();
-    buffers_ = buffers_per_thread();
     map_.emplace(seats_.size(), runs_.size(), static_cast<std::size_t>(job_.lanes), static_cast<std::size_t>(job_.size),
-                 buffers_ * static_cast<std::size_t>(job_.ring) * elements_);
+                 buffers_per_thread() * static_cast<std::size_t>(job_.ring) * elements_);
     if (communicator.size() == 1)
       base_ = (private_ = AlignedBytes(map_->all)).data();
     else if ((shared_ = SharedMemory::create(communicator, map_->all)))
@@ -51,16 +46,8 @@ class SharedFlow final : public GradientFlow {
       return;
     // Zeroed memory is a valid Progress.
     progress_ = reinterpret_cast<Progress*>(base_ + map_->progress);
-    spans_.reserve(static_cast<std::size_t>(buckets()));
-    for (int b = 0; b < buckets(); ++b)
-      spans_.push_back(pieces_.span(b).offset);
     const std::size_t sources = seats_.size() + static_cast<std::size_t>(2 * job_.lanes);
-    for (int t = 0; t < threads_; ++t) {
-      Desk& desk = desks_.emplace_back();
-      desk.bases.resize(sources);
-      desk.registers.resize(sources + static_cast<std::size_t>(std::bit_width(sources)));
-      desk.scratch.resize(static_cast<std::size_t>(std::bit_width(sources)) * pieces_.longest_atom());
-    }
+    desks_.assign(static_cast<std::size_t>(threads_), {std::vector<const float*>(sources), PieceSum(sources, pieces_.longest_atom())});
   }
 
   [[nodiscard]] bool works() const { return base_ != nullptr; }
@@ -97,27 +84,19 @@ class SharedFlow final : public GradientFlow {
 
   void sum_piece(int thread, std::int64_t q, const Consume& consume) override {
     const StepPlans& plans = plans_of(q);
-    const RestPlan& rest = plans.over_threads;
-    const std::span<const RestPlan::Source> sources = rest.sources();
+    const std::span<const RestPlan::Source> sources = plans.over_threads.sources();
     Desk& desk = desks_[static_cast<std::size_t>(thread)];
     for (std::size_t i = 0; i < sources.size(); ++i) {
       const auto seat = static_cast<std::size_t>(sources[i].run);
       desk.bases[i] = buffer_of(seat, plans.folds[seat].partials()[static_cast<std::size_t>(sources[i].partial)], q);
     }
-    for (std::size_t i = 0; i < static_cast<std::size_t>(rest.scratch()); ++i)
-      desk.registers[sources.size() + i] = desk.scratch.data() + i * pieces_.longest_atom();
-    const auto result = static_cast<std::size_t>(rest.results()[0]);
-    for (const Atom& atom : pieces_.piece(static_cast<int>(q % buckets()), me_, thread)) {
-      for (std::size_t i = 0; i < sources.size(); ++i)
-        desk.registers[i] = desk.bases[i] + atom.offset;
-      run_sums<float>(rest.ops(), desk.registers.data(), static_cast<std::size_t>(atom.count));
-      consume(atom, desk.registers[result]);
-    }
+    const auto address = [&desk](std::size_t i, const Atom& atom) { return desk.bases[i] + atom.offset; };
+    desk.sum.run(plans.over_threads, pieces_.piece(static_cast<int>(q % buckets()), me_, thread), address, consume);
   }
   void updated(int thread, std::int64_t q) override { mine(thread).updated.store(q + 1, std::memory_order_release); }
 
   void name_the_silent(std::int64_t q) const override {
-    std::string names;
+    std::vector<int> workers;
     for (int w = 0; w < pieces_.workers(); ++w) {
       bool silent = false;
       for (int t = 0; t < pieces_.threads(w); ++t) {
@@ -125,21 +104,20 @@ class SharedFlow final : public GradientFlow {
         silent = silent || (q < 0 ? p.sums < steps_ : p.posted <= q || p.updated + buckets() <= q);
       }
       if (silent && w != me_)
-        names += fmt::format("{}rank {} ({})", names.empty() ? "" : ", ", w, communicator_.host(w));
+        workers.push_back(w);
     }
-    if (!names.empty()) {
-      const Waiting waiting = q < 0 ? Waiting{.what = "adding up the losses"}
-                                    : Waiting{.what = "summing bucket", .index = static_cast<int>(q % buckets()), .of = buckets()};
-      throw WorkerLost(fmt::format("rank {} ({}), step {}: no answer from {} for {:g} s while {}; stopping the job.", me_,
-                                   communicator_.host(me_), q < 0 ? step_of(first()) : step_of(q), names, communicator_.deadline.count(),
-                                   waiting.str()));
-    }
+    if (workers.empty())
+      return;
+    if (q < 0)
+      throw no_answer(communicator_, workers, {.what = "adding up the losses", .step = step_of(first())});
+    throw no_answer(communicator_, workers,
+                    {.what = "summing bucket", .step = step_of(q), .index = static_cast<int>(q % buckets()), .of = buckets()});
   }
 
  private:
   struct Desk {  ///< one thread's
-    std::vector<float*> bases, registers;
-    std::vector<float> scratch;
+    std::vector<const float*> bases;
+    PieceSum sum;
   };
 
   [[nodiscard]] Progress& mine(int thread) const { return progress_[first_seat_ + static_cast<std::size_t>(thread)]; }
@@ -148,9 +126,7 @@ class SharedFlow final : public GradientFlow {
                        [&](const Progress& p) { return (p.*counter).load(std::memory_order_acquire) > q; });
   }
   [[nodiscard]] float* buffer_of(std::size_t seat, int buffer, std::int64_t q) const {
-    auto* floats = reinterpret_cast<float*>(base_ + map_->buffers + seat * map_->per_seat);
-    const auto slot = static_cast<std::size_t>(buffer * job_.ring + q % job_.ring);
-    return floats + slot * elements_ - spans_[static_cast<std::size_t>(q % buckets())];
+    return place(reinterpret_cast<float*>(base_ + map_->buffers + seat * map_->per_seat), buffer, q);
   }
   // A step's sums and stops have a place that the next step's do not use: nobody is two steps ahead of another.
   [[nodiscard]] double* sums() const {
@@ -158,13 +134,11 @@ class SharedFlow final : public GradientFlow {
   }
   [[nodiscard]] double* stops() const { return reinterpret_cast<double*>(base_ + map_->stops) + parity() * runs_.size(); }
 
-  std::size_t elements_ = 0, buffers_ = 0;
   std::optional<Map> map_;
   AlignedBytes private_;  ///< where there is one worker
   std::unique_ptr<SharedMemory> shared_;
   std::byte* base_ = nullptr;
   Progress* progress_ = nullptr;
-  std::vector<std::int64_t> spans_;  ///< [bucket]: its first element
   std::vector<Desk> desks_;
 };
 

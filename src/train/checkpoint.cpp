@@ -179,18 +179,19 @@ Checkpoint parse(std::span<const std::byte> bytes, const std::string& name) {
   }
 }
 
-std::optional<std::string> first_difference(std::span<const NamedTensor> stored, std::span<const std::pair<std::string, Shape>> wanted) {
-  for (const auto& [name, shape] : wanted) {
-    const auto found = std::ranges::find(stored, name, &NamedTensor::name);
+std::optional<std::string> first_difference(std::span<const NamedTensor> stored, const FlatLayout& wanted) {
+  for (const FlatTensor& tensor : wanted.tensors) {
+    const auto found = std::ranges::find(stored, tensor.name, &NamedTensor::name);
     if (found == stored.end()) {
-      return fmt::format("the model has the parameter '{}' {}, but the checkpoint has none of that name", name, shape.str());
+      return fmt::format("the model has the parameter '{}' {}, but the checkpoint has none of that name", tensor.name, tensor.shape.str());
     }
-    if (found->shape != shape) {
-      return fmt::format("the parameter '{}' is {} in the checkpoint, but {} in the model", name, found->shape.str(), shape.str());
+    if (found->shape != tensor.shape) {
+      return fmt::format("the parameter '{}' is {} in the checkpoint, but {} in the model", tensor.name, found->shape.str(),
+                         tensor.shape.str());
     }
   }
   for (const NamedTensor& tensor : stored) {
-    if (std::ranges::find(wanted, tensor.name, [](const auto& pair) { return pair.first; }) == wanted.end()) {
+    if (std::ranges::find(wanted.tensors, tensor.name, &FlatTensor::name) == wanted.tensors.end()) {
       return fmt::format("the checkpoint has the parameter '{}' {}, but the model has none of that name", tensor.name, tensor.shape.str());
     }
   }

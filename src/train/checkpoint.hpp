@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "plan/flat_layout.hpp"
 #include "train/named_tensor.hpp"
 
 namespace lockstep {
@@ -42,20 +43,13 @@ struct Checkpoint {
 /// Throws CheckpointError "NAME is damaged (why)", or one that says that another version of Lockstep wrote it.
 [[nodiscard]] Checkpoint parse(std::span<const std::byte> bytes, const std::string& name);
 
-/// What first keeps stored tensors from being loaded into a model whose parameters have these names and shapes, as a sentence for the
+/// What first keeps stored tensors from being loaded into a model with this layout, as a sentence for the
 /// user; none if they fit. The order does not matter.
-[[nodiscard]] std::optional<std::string> first_difference(std::span<const NamedTensor> stored,
-                                                          std::span<const std::pair<std::string, Shape>> wanted);
+[[nodiscard]] std::optional<std::string> first_difference(std::span<const NamedTensor> stored, const FlatLayout& wanted);
 
 /// The checkpoints of one run, in RUN/checkpoints: step-000000123.h5 and best.h5. One thread uses a store; writing goes on in another.
 class CheckpointStore {
  public:
-  struct Written {
-    std::uint64_t step = 0;
-    std::uint64_t bytes = 0;  ///< of one file
-    double seconds = 0;       ///< spent by the writing thread
-  };
-
   /// Keeps the newest `keep` (at least 1) checkpoints and the best one. Creates nothing before the first write.
   CheckpointStore(const std::filesystem::path& run_folder, int keep);
 
@@ -68,9 +62,6 @@ class CheckpointStore {
   /// Waits for the write under way, if any. Throws CheckpointError if it failed.
   void wait();
 
-  /// The last finished write that this did not give yet; does not wait. Throws CheckpointError if it failed.
-  [[nodiscard]] std::optional<Written> take_written();
-
   /// The newest checkpoint that is whole. `report` gets a sentence for each damaged one that is passed over. None if there are no
   /// checkpoints; throws CheckpointError if there are some and all are damaged. Requires: no write under way.
   [[nodiscard]] std::optional<Checkpoint> load_latest(const std::function<void(const std::string&)>& report) const;
@@ -80,8 +71,7 @@ class CheckpointStore {
  private:
   std::filesystem::path folder_;
   std::size_t keep_;
-  std::future<Written> pending_;
-  std::optional<Written> written_;
+  std::future<void> pending_;
 };
 
 }  // namespace lockstep

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <chrono>
 #include <map>
 
 #include "lockstep/error.hpp"
@@ -60,8 +59,7 @@ void delete_old(const fs::path& folder, std::uint64_t step, std::size_t keep) {
   }
 }
 
-CheckpointStore::Written write_files(const fs::path& folder, const Checkpoint& checkpoint, bool best, std::size_t keep) {
-  const auto start = std::chrono::steady_clock::now();
+void write_files(const fs::path& folder, const Checkpoint& checkpoint, bool best, std::size_t keep) {
   const std::vector<std::byte> bytes = serialize(checkpoint);
   std::error_code error;
   fs::create_directories(folder, error);
@@ -73,7 +71,6 @@ CheckpointStore::Written write_files(const fs::path& folder, const Checkpoint& c
   }
   write_whole_file(file_of(folder, checkpoint.step), bytes);
   delete_old(folder, checkpoint.step, keep);
-  return {checkpoint.step, bytes.size(), std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()};
 }
 
 }  // namespace
@@ -84,21 +81,14 @@ CheckpointStore::CheckpointStore(const fs::path& run_folder, int keep)
 void CheckpointStore::write(Checkpoint checkpoint, bool best) {
   wait();
   pending_ = std::async(std::launch::async, [folder = folder_, keep = keep_, checkpoint = std::move(checkpoint), best] {
-    return write_files(folder, checkpoint, best, keep);
+    write_files(folder, checkpoint, best, keep);
   });
 }
 
 void CheckpointStore::wait() {
   if (pending_.valid()) {
-    written_ = pending_.get();
+    pending_.get();
   }
-}
-
-std::optional<CheckpointStore::Written> CheckpointStore::take_written() {
-  if (pending_.valid() && pending_.wait_for(std::chrono::seconds(0)) == std::future_status::ready) {
-    wait();
-  }
-  return std::exchange(written_, std::nullopt);
 }
 
 std::optional<Checkpoint> CheckpointStore::load_latest(const std::function<void(const std::string&)>& report) const {

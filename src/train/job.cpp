@@ -4,8 +4,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+<<<<<<< HEAD
 #include <bitset>
 #include <cmath>
+=======
+#include <array>
+>>>>>>> models
 #include <numeric>
 #include <set>
 
@@ -114,21 +118,27 @@ void check_dataset(const Model& model, const Dataset& dataset) {
   }
 }
 
-void check_fields(const Model& model, std::span<const Field> fields) {
+std::vector<Field> inputs_of(const Model& model) {
+  std::vector<Field> fields;
   for (const Node& node : model.program("train").nodes()) {
-    if (node.op != &leaf::input()) {
-      continue;
+    if (node.op == &leaf::input()) {
+      std::vector<std::int64_t> sample = node.outputs[0].shape.dims();
+      sample.erase(sample.begin());
+      fields.push_back({node.attrs.text("name"), Shape(std::move(sample)), node.outputs[0].dtype});
     }
-    const std::string& name = node.attrs.text("name");
-    const auto field = std::ranges::find(fields, name, &Field::name);
+  }
+  return fields;
+}
+
+void check_fields(const Model& model, std::span<const Field> fields) {
+  for (const Field& wanted : inputs_of(model)) {
+    const auto field = std::ranges::find(fields, wanted.name, &Field::name);
     if (field == fields.end()) {
-      throw DataError(fmt::format("the model reads '{}', which the dataset does not have", name));
+      throw DataError(fmt::format("the model reads '{}', which the dataset does not have", wanted.name));
     }
-    std::vector<std::int64_t> wanted = node.attrs.list("shape");
-    wanted.erase(wanted.begin());
-    if (field->sample != Shape(wanted) || field->dtype != node.outputs[0].dtype) {
-      throw DataError(fmt::format("the model reads '{}' as {} {}, but the dataset has {} {}", name, name_of(node.outputs[0].dtype),
-                                  Shape(wanted).str(), name_of(field->dtype), field->sample.str()));
+    if (field->sample != wanted.sample || field->dtype != wanted.dtype) {
+      throw DataError(fmt::format("the model reads '{}' as {} {}, but the dataset has {} {}", wanted.name, name_of(wanted.dtype),
+                                  wanted.sample.str(), name_of(field->dtype), field->sample.str()));
     }
   }
 }
@@ -156,24 +166,17 @@ void agree_on_experiment(Communicator& communicator, const std::string& text) {
 }
 
 void check_finite(const FlatLayout& layout, std::span<const float> flat, std::uint64_t step) {
-  for (const FlatTensor& tensor : layout.tensors) {
-    const auto values = flat.subspan(static_cast<std::size_t>(tensor.offset), static_cast<std::size_t>(tensor.count));
-    if (!std::ranges::all_of(values, [](float v) { return std::isfinite(v); })) {
-      throw Diverged(
-          fmt::format("step {}: the update made {} infinite or NaN.\n"
-                      "  A smaller --lr is the usual cure. The last checkpoint, if there is one, is kept.",
-                      step, tensor.name));
-    }
+  if (const auto tensor = first_non_finite(layout, flat)) {
+    throw Diverged(
+        fmt::format("step {}: the update made {} infinite or NaN.\n"
+                    "  A smaller --lr is the usual cure. The last checkpoint, if there is one, is kept.",
+                    step, *tensor));
   }
 }
 
 void check_same_run(const Checkpoint& checkpoint, const Model& model, const nlohmann::ordered_json& experiment,
                     const std::string& dataset_checksum, const FlatLayout& layout) {
-  std::vector<std::pair<std::string, Shape>> wanted;
-  for (const FlatTensor& tensor : layout.tensors) {
-    wanted.emplace_back(tensor.name, tensor.shape);
-  }
-  if (const auto difference = first_difference(checkpoint.parameters, wanted)) {
+  if (const auto difference = first_difference(checkpoint.parameters, layout)) {
     throw CheckpointError(fmt::format("the checkpoint in this run folder is of another model: {}\n  Give another --run.", *difference));
   }
   if (checkpoint.model != model.json()) {
@@ -202,13 +205,16 @@ void check_same_machine(const std::string& stored, const std::string& mine, bool
   }
 }
 
-void share_bytes(Communicator& communicator, std::vector<std::byte>& bytes) {
+std::optional<Checkpoint> share_checkpoint(Communicator& communicator, const std::optional<Checkpoint>& mine) {
+  std::vector<std::byte> bytes = mine ? serialize(*mine) : std::vector<std::byte>();
   std::uint64_t size = bytes.size();
   communicator.broadcast(std::as_writable_bytes(std::span(&size, 1)), 0, {"the checkpoint"});
-  bytes.resize(size);
-  if (size > 0) {
-    communicator.broadcast(bytes, 0, {"the checkpoint"});
+  if (size == 0) {
+    return std::nullopt;
   }
+  bytes.resize(size);
+  communicator.broadcast(bytes, 0, {"the checkpoint"});
+  return parse(bytes, "the checkpoint");
 }
 
 std::string agree_on_parameters(Communicator& communicator, const FlatLayout& layout, std::span<const float> flat) {

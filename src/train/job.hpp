@@ -17,6 +17,9 @@ namespace lockstep {
 /// Lanes by default or as asked, and every worker's threads.
 [[nodiscard]] JobShape agree_on_job(Communicator& communicator, const Model& model, const TrainSettings& settings);
 
+/// What a model reads, as a dataset's fields.
+[[nodiscard]] std::vector<Field> inputs_of(const Model& model);
+
 /// Throws DataError naming the input that the dataset lacks or whose type differs, or the label that is no class of the model.
 void check_dataset(const Model& model, const Dataset& dataset);
 void check_fields(const Model& model, std::span<const Field> fields);
@@ -37,8 +40,8 @@ void check_same_run(const Checkpoint& checkpoint, const Model& model, const nloh
 /// Throws CheckpointError when the checkpoint was made where one lane's step gives other bits, unless that is accepted.
 void check_same_machine(const std::string& stored, const std::string& mine, bool accept_other_machine);
 
-/// Rank 0's bytes to everyone.
-void share_bytes(Communicator& communicator, std::vector<std::byte>& bytes);
+/// Rank 0's checkpoint, if it has one, to everyone: it need not lie on a shared file system.
+[[nodiscard]] std::optional<Checkpoint> share_checkpoint(Communicator& communicator, const std::optional<Checkpoint>& mine);
 
 /// The parameter hash, if every worker's copy has the same. Throws Error naming the first tensor that differs and the workers.
 [[nodiscard]] std::string agree_on_parameters(Communicator& communicator, const FlatLayout& layout, std::span<const float> flat);

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
+#include <span>
 
 #include "plan/flat_layout.hpp"
 
@@ -18,7 +18,11 @@ struct Sgd {
 /// (running statistics) are mixed with the sum by their momentum instead. Same bits wherever the elements are cut.
 void update_atom(const FlatTensor& tensor, const Sgd& sgd, double rate, std::int64_t count, const float* g, float* v, float* w);
 
-/// λ/2 · Σ w² over the penalised weights of the flat array: per-atom sums in double, added in the fixed tree over atoms.
-[[nodiscard]] double penalty_value(const FlatLayout& layout, const Sgd& sgd, const float* flat);
+/// Σ x² of a tensor, whose bits do not depend on who adds what: each atom of 1,024 elements in double in a fixed order, then the atoms'
+/// sums in a tree of the same shape as the tree over lanes: it splits at the largest power of two below n, again and again.
+[[nodiscard]] double sum_of_squares(std::span<const float> tensor);
+
+/// λ/2 · Σ w² over the penalised weights of the flat array.
+[[nodiscard]] double penalty_value(const FlatLayout& layout, const Sgd& sgd, std::span<const float> flat);
 
 }  // namespace lockstep

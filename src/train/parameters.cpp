@@ -54,10 +54,18 @@ void fill(std::span<float> values, const FlatTensor& tensor, const KeyedSource& 
 
 }  // namespace
 
+std::optional<std::string> first_non_finite(const FlatLayout& layout, std::span<const float> flat) {
+  for (const FlatTensor& tensor : layout.tensors) {
+    if (!std::ranges::all_of(values_of(tensor, flat), [](float v) { return std::isfinite(v); })) {
+      return tensor.name;
+    }
+  }
+  return std::nullopt;
+}
+
 void initialise(const FlatLayout& layout, std::uint64_t seed, std::span<float> flat) {
   for (const FlatTensor& tensor : layout.tensors) {
-    fill(flat.subspan(static_cast<std::size_t>(tensor.offset), static_cast<std::size_t>(tensor.count)), tensor,
-         KeyedSource({.seed = seed}, "initialise", tensor.name));
+    fill(values_of(tensor, flat), tensor, KeyedSource({.seed = seed}, "initialise", tensor.name));
   }
 }
 
@@ -65,7 +73,7 @@ std::vector<NamedTensor> to_tensors(const FlatLayout& layout, std::span<const fl
   std::vector<NamedTensor> tensors;
   for (const FlatTensor& tensor : layout.tensors) {
     if (tensor.trained || !trained_only) {
-      const auto values = flat.subspan(static_cast<std::size_t>(tensor.offset), static_cast<std::size_t>(tensor.count));
+      const auto values = values_of(tensor, flat);
       tensors.push_back({prefix + tensor.name, tensor.shape, {values.begin(), values.end()}});
     }
   }

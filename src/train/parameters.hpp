@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -9,6 +10,15 @@
 #include "train/named_tensor.hpp"
 
 namespace lockstep {
+
+/// A tensor's part of a flat array.
+template <class Number>
+[[nodiscard]] std::span<Number> values_of(const FlatTensor& tensor, std::span<Number> flat) {
+  return flat.subspan(static_cast<std::size_t>(tensor.offset), static_cast<std::size_t>(tensor.count));
+}
+
+/// The name of the first tensor with a value that is not finite, if there is one.
+[[nodiscard]] std::optional<std::string> first_non_finite(const FlatLayout& layout, std::span<const float> flat);
 
 /// Starting values: keyed by (seed, tensor name), so they depend neither on the order of tensors nor on who asks. Counter i of a
 /// tensor gives elements 2i and 2i + 1 (normal: Box and Muller 1958, in double).

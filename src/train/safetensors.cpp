@@ -5,9 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
-#include <cstring>
 #include <nlohmann/json.hpp>
-#include <optional>
 
 #include "data/sha256.hpp"
 #include "lockstep/error.hpp"
@@ -20,8 +18,7 @@ static_assert(std::endian::native == std::endian::little, "stored tensors are li
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::string_view kMetadata = "__metadata__";
-constexpr std::uint64_t kLongestHeader = 100'000'000;  // the limit of the format's own library
+constexpr std::string_view kMetadata = "__metadata__";  // a name that the format keeps for itself
 
 std::vector<const NamedTensor*> by_name(std::span<const NamedTensor> tensors) {
   std::vector<const NamedTensor*> sorted;
@@ -32,11 +29,8 @@ std::vector<const NamedTensor*> by_name(std::span<const NamedTensor> tensors) {
   return sorted;
 }
 
-std::string header_of(const std::vector<const NamedTensor*>& sorted, const std::map<std::string, std::string>& metadata) {
+std::string header_of(const std::vector<const NamedTensor*>& sorted) {
   Json header = Json::object();
-  if (!metadata.empty()) {
-    header[kMetadata] = metadata;
-  }
   std::size_t offset = 0;
   for (const NamedTensor* tensor : sorted) {
     if (tensor->name == kMetadata || header.contains(tensor->name)) {
@@ -54,138 +48,11 @@ std::string header_of(const std::vector<const NamedTensor*>& sorted, const std::
   return text;
 }
 
-/// Reads one file; every refusal names it.
-class Reader {
- public:
-  explicit Reader(const std::filesystem::path& path) : path_(path), bytes_(read_whole_file(path)) {}
-
-  Safetensors read() {
-    const Json header = parse_header();
-    Safetensors result;
-    std::vector<Range> ranges;
-    for (const auto& [name, entry] : header.items()) {
-      if (name == kMetadata) {
-        read_metadata(entry, result);
-      } else {
-        NamedTensor& tensor = result.tensors.emplace_back();
-        tensor.name = name;
-        ranges.push_back(read_tensor(entry, tensor));
-      }
-    }
-    check_ranges(std::move(ranges));
-    std::ranges::sort(result.tensors, {}, &NamedTensor::name);
-    return result;
-  }
-
- private:
-  struct Range {
-    std::uint64_t begin = 0;
-    std::uint64_t end = 0;
-  };
-
-  [[noreturn]] void refuse(const std::string& why) const {
-    throw CheckpointError(fmt::format("{} is not a safetensors file that can be read: {}.", path_.string(), why));
-  }
-
-  Json parse_header() {
-    std::uint64_t length = 0;
-    if (bytes_.size() < sizeof length) {
-      refuse(fmt::format("it has only {} bytes", bytes_.size()));
-    }
-    std::memcpy(&length, bytes_.data(), sizeof length);
-    if (length > kLongestHeader || length > bytes_.size() - sizeof length) {
-      refuse(fmt::format("its header should be {} bytes long, but the file has {} bytes", length, bytes_.size()));
-    }
-    data_ = std::span<const std::byte>(bytes_).subspan(sizeof length + length);
-    const char* text = reinterpret_cast<const char*>(bytes_.data()) + sizeof length;
-    Json header = Json::parse(text, text + length, nullptr, false);
-    if (length == 0 || text[0] != '{' || !header.is_object()) {
-      refuse("its header is not a JSON object");
-    }
-    return header;
-  }
-
-  void read_metadata(const Json& entry, Safetensors& result) const {
-    if (!entry.is_object()) {
-      refuse("its metadata are not a JSON object");
-    }
-    for (const auto& [key, text] : entry.items()) {
-      if (!text.is_string()) {
-        refuse(fmt::format("its metadata '{}' is not a text", key));
-      }
-      result.metadata[key] = text.get<std::string>();
-    }
-  }
-
-  /// A JSON array of whole numbers from 0, each below 2^63.
-  std::vector<std::int64_t> whole_numbers(const Json& entry, const char* key, const std::string& tensor) const {
-    std::vector<std::int64_t> numbers;
-    const auto found = entry.is_object() ? entry.find(key) : entry.end();
-    if (found == entry.end() || !found->is_array()) {
-      refuse(fmt::format("the tensor '{}' has no list '{}'", tensor, key));
-    }
-    for (const Json& item : *found) {
-      if (!item.is_number_unsigned() || item.get<std::uint64_t>() > INT64_MAX) {
-        refuse(fmt::format("the tensor '{}' has {} in its '{}'", tensor, item.dump(), key));
-      }
-      numbers.push_back(item.get<std::int64_t>());
-    }
-    return numbers;
-  }
-
-  Range read_tensor(const Json& entry, NamedTensor& tensor) const {
-    const std::vector<std::int64_t> dims = whole_numbers(entry, "shape", tensor.name);
-    const std::vector<std::int64_t> offsets = whole_numbers(entry, "data_offsets", tensor.name);
-    if (const auto dtype = entry.find("dtype"); dtype == entry.end() || *dtype != "F32") {
-      refuse(fmt::format("the tensor '{}' is not F32", tensor.name));
-    }
-    if (offsets.size() != 2 || offsets[0] > offsets[1] || static_cast<std::uint64_t>(offsets[1]) > data_.size()) {
-      refuse(fmt::format("the data_offsets of '{}' do not lie in the {} bytes of data", tensor.name, data_.size()));
-    }
-    std::int64_t bytes = 4;
-    for (const std::int64_t dim : dims) {
-      if (__builtin_mul_overflow(bytes, dim, &bytes)) {
-        refuse(fmt::format("the shape of '{}' is too large", tensor.name));
-      }
-    }
-    if (bytes != offsets[1] - offsets[0]) {
-      refuse(fmt::format("the tensor '{}' {} takes {} bytes, but its data_offsets are {} apart", tensor.name, Shape(dims).str(), bytes,
-                         offsets[1] - offsets[0]));
-    }
-    tensor.shape = Shape(dims);
-    tensor.values.resize(static_cast<std::size_t>(bytes / 4));
-    if (bytes > 0) {
-      std::memcpy(tensor.values.data(), data_.data() + offsets[0], static_cast<std::size_t>(bytes));
-    }
-    return {static_cast<std::uint64_t>(offsets[0]), static_cast<std::uint64_t>(offsets[1])};
-  }
-
-  /// The tensors must cover the data without gap or overlap (which also finds a name that comes twice).
-  void check_ranges(std::vector<Range> ranges) const {
-    std::ranges::sort(ranges, {}, [](const Range& range) { return std::pair(range.begin, range.end); });
-    std::uint64_t covered = 0;
-    for (const Range& range : ranges) {
-      if (range.begin != covered) {
-        refuse(fmt::format("its tensors leave a gap or overlap at byte {} of the data", std::min(covered, range.begin)));
-      }
-      covered = range.end;
-    }
-    if (covered != data_.size()) {
-      refuse(fmt::format("its tensors take {} bytes, but it holds {} bytes of data", covered, data_.size()));
-    }
-  }
-
-  std::filesystem::path path_;
-  std::vector<std::byte> bytes_;
-  std::span<const std::byte> data_;
-};
-
 }  // namespace
 
-void write_safetensors(const std::filesystem::path& path, std::span<const NamedTensor> tensors,
-                       const std::map<std::string, std::string>& metadata) {
+void write_safetensors(const std::filesystem::path& path, std::span<const NamedTensor> tensors) {
   const std::vector<const NamedTensor*> sorted = by_name(tensors);
-  const std::string header = header_of(sorted, metadata);
+  const std::string header = header_of(sorted);
   const std::uint64_t length = header.size();
   std::vector<std::byte> bytes;
   const auto append = [&](std::span<const std::byte> more) { bytes.insert(bytes.end(), more.begin(), more.end()); };
@@ -196,8 +63,6 @@ void write_safetensors(const std::filesystem::path& path, std::span<const NamedT
   }
   write_whole_file(path, bytes);
 }
-
-Safetensors read_safetensors(const std::filesystem::path& path) { return Reader(path).read(); }
 
 std::string parameter_hash(std::span<const NamedTensor> tensors) {
   Sha256 hash;

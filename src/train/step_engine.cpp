@@ -5,8 +5,6 @@
 #include <chrono>
 #include <cmath>
 
-#include "train/step_state.hpp"
-
 namespace lockstep {
 namespace {
 
@@ -25,19 +23,17 @@ StepSums StepEngine::train(const StepBatch& batch, std::span<const Field> fields
     set_ = false;
   }
   flow_->begin_step(lane_samples, static_cast<std::int64_t>(context.step), stop);
-  Running& step = *running_;
-  step.batch = &batch;
-  step.fields = fields;
-  step.lane_samples = lane_samples;
-  step.context = context;
-  step.rates[flow_->first() / flow_->buckets() % 2] = rate;
+  running_.batch = &batch;
+  running_.fields = fields;
+  running_.context = context;
+  running_.rates[flow_->first() / flow_->buckets() % 2] = rate;
   settled_ = false;
   team_.run([this](int thread) { run_seat(thread); });
   if (verdict(seats_[0]) == Verdict::diverged) {
     diverge(batch, fields, context);
   }
   times_.compute += seconds_since(start) - (times_.waiting - waited);
-  StepSums sums = sums_of(flow_->all_sums(), lane_samples);
+  StepSums sums = sums_of(flow_->all_sums(), batch.samples);
   sums.asked_to_stop = flow_->asked_to_stop();
   return sums;
 }
@@ -80,8 +76,8 @@ bool StepEngine::run_lanes(int thread, LaneRange lanes, bool last) {
   for (int lane = lanes.begin; lane < lanes.end; ++lane) {
     LaneRun& run = runs[static_cast<std::size_t>(lane - lanes.begin)];
     run.executor = nullptr;
-    if (const LaneBatch& batch = running_->batch->lanes[static_cast<std::size_t>(lane - this->lanes().begin)]; batch.samples > 0) {
-      bind(run, seat, "train", batch, running_->fields, running_->batch->samples, running_->context);
+    if (const LaneBatch& batch = running_.batch->lanes[static_cast<std::size_t>(lane - this->lanes().begin)]; batch.samples > 0) {
+      bind(run, seat, "train", batch, running_.fields, running_.batch->samples, running_.context);
       for (int b = 0; b < flow_->buckets(); ++b) {
         run.buckets[static_cast<std::size_t>(b)] = flow_->buffer(thread, fold.target(lane), b);
       }
@@ -141,10 +137,18 @@ StepEngine::Turn StepEngine::run_call(int thread, LaneRun& run) {
   run.done = std::max(run.done, step.buckets_done);
   if (run.at++ == run.executor->plan().outputs_at) {
     const std::span<double> sums = flow_->lane_sums(run.lane);
-    sums[0] = static_cast<double>(run.executor->output("loss_sum", run.binding.arena)[0]);
-    sums[1] = has_correct_ ? static_cast<double>(run.executor->output("correct_sum", run.binding.arena)[0]) : 0.0;
+    std::ranges::fill(sums, 0.0);
+    add_sums(run, sums);
   }
   return Turn::ran;
+}
+
+/// Adds [loss, correct] of a lane that has run.
+void StepEngine::add_sums(const LaneRun& run, std::span<double> sums) const {
+  sums[0] += static_cast<double>(run.executor->output("loss_sum", run.binding.arena)[0]);
+  if (has_correct_) {
+    sums[1] += static_cast<double>(run.executor->output("correct_sum", run.binding.arena)[0]);
+  }
 }
 
 /// Adds what a kernel call has written of a lane's gradient to the sums that it completes.
@@ -213,7 +217,7 @@ bool StepEngine::work(int thread) {
 StepEngine::Verdict StepEngine::verdict(Seat& seat) const {
   if (seat.verdict == Verdict::unknown && flow_->sums_ready()) {
     std::array<double, 2> total{};
-    sum_lanes(flow_->all_sums(), running_->lane_samples, total);
+    sum_lanes(flow_->all_sums(), total);
     seat.verdict = std::isfinite(total[0]) ? Verdict::finite : Verdict::diverged;
   }
   return seat.verdict;
@@ -223,7 +227,7 @@ void StepEngine::update_piece(int thread, std::int64_t q) {
   const auto bucket = static_cast<std::size_t>(q % flow_->buckets());
   float* state = seats_[static_cast<std::size_t>(thread)].momentum[bucket].data();
   float* const parameters = flow_->parameters().data();
-  const double rate = running_->rates[q / flow_->buckets() % 2];
+  const double rate = running_.rates[q / flow_->buckets() % 2];
   const auto update = [&](const Atom& atom, const float* sum) {
     update_atom(layout_.tensors[static_cast<std::size_t>(atom.tensor)], sgd_, rate, atom.count, sum, state, parameters + atom.offset);
     state += atom.count;
@@ -260,22 +264,15 @@ void StepEngine::evaluate(const StepBatch& batch, std::span<const Field> fields,
       }
       bind(run, seat, "evaluate", batch.lanes[i], fields, batch.samples, context);
       run.executor->run(run.binding, run.context);
-      per_lane[2 * i] += static_cast<double>(run.executor->output("loss_sum", run.binding.arena)[0]);
-      per_lane[2 * i + 1] += has_correct_ ? static_cast<double>(run.executor->output("correct_sum", run.binding.arena)[0]) : 0.0;
+      add_sums(run, per_lane.subspan(2 * i, 2));
     }
   });
 }
 
-StepSums StepEngine::sums_of(std::span<const double> per_lane, std::span<const int> lane_samples) const {
-  StepSums sums;
+StepSums StepEngine::sums_of(std::span<const double> per_lane, std::int64_t samples) const {
   std::array<double, 2> total{};
-  sum_lanes(per_lane, lane_samples, total);
-  sums.loss = total[0];
-  sums.correct = total[1];
-  for (const int samples : lane_samples) {
-    sums.samples += samples;
-  }
-  return sums;
+  sum_lanes(per_lane, total);
+  return {.loss = total[0], .correct = total[1], .samples = samples};
 }
 
 StepSums StepEngine::sum_evaluation(std::span<const double> per_lane, std::int64_t samples) {
@@ -290,9 +287,7 @@ StepSums StepEngine::sum_evaluation(std::span<const double> per_lane, std::int64
     const double* block = all.data() + w * most;
     in_order.insert(in_order.end(), block, block + 2 * flow_->runs()[w].size());
   }
-  StepSums sums = sums_of(in_order, std::vector<int>(static_cast<std::size_t>(job_.lanes), 1));  // an empty lane adds an exact 0
-  sums.samples = samples;
-  return sums;
+  return sums_of(in_order, samples);
 }
 
 }  // namespace lockstep

@@ -55,7 +55,6 @@ class StepEngine {
   /// `lane_size`: samples of a full lane. Plans and kernels for it are made here, those for other sizes when first needed. Every worker
   /// must make its own at the same time.
   StepEngine(Communicator& communicator, const Model& model, const JobShape& job, std::int64_t lane_size, const Sgd& sgd);
-  ~StepEngine();
 
   [[nodiscard]] const FlatLayout& layout() const { return layout_; }
   /// After every step so far. Every worker must ask first after a step; from then on any may.
@@ -113,11 +112,17 @@ class StepEngine {
     int posted = 0;                       ///< buckets of the step
     Verdict verdict = Verdict::unknown;   ///< on the step's loss
   };
-  struct Running;  ///< the step under way
+  /// The training step under way, shared by the threads.
+  struct Running {
+    const StepBatch* batch = nullptr;
+    std::span<const Field> fields;
+    StepContext context;
+    double rates[2] = {0, 0};  ///< of this step and the one before, by their parity
+  };
 
   const Plan& plan(const std::string& program, std::int64_t lane_size);
-  void make_executor(Seat& seat, const std::string& program, std::int64_t lane_size);
-  void prepare(const std::string& program, std::span<const std::int64_t> lane_sizes);
+  void make_seat(int thread);
+  void prepare(const std::string& program, std::int64_t lane_size);
   void prepare(const std::string& program, const StepBatch& batch);
   void bind(LaneRun& run, Seat& seat, const std::string& program, const LaneBatch& lane, std::span<const Field> fields,
             std::int64_t batch_samples, const StepContext& context);
@@ -125,6 +130,7 @@ class StepEngine {
   [[nodiscard]] bool run_lanes(int thread, LaneRange lanes, bool last);
   enum class Turn : std::uint8_t { ran, passed, abandoned };
   [[nodiscard]] Turn run_call(int thread, LaneRun& run);
+  void add_sums(const LaneRun& run, std::span<double> sums) const;
   void fold(int thread, const LaneRun& run, const PlanStep& step);
   void post(int thread, int buckets);
   template <class Ready>
@@ -146,10 +152,10 @@ class StepEngine {
     }
   }
   void settle();
-  [[nodiscard]] StepSums sums_of(std::span<const double> per_lane, std::span<const int> lane_samples) const;
+  [[nodiscard]] StepSums sums_of(std::span<const double> per_lane, std::int64_t samples) const;
   [[noreturn]] void diverge(const StepBatch& batch, std::span<const Field> fields, const StepContext& context);
-  [[nodiscard]] std::string first_non_finite(const LaneBatch& lane, std::span<const Field> fields, const StepContext& context,
-                                             std::int64_t batch_samples);
+  [[nodiscard]] std::string first_non_finite_in(const LaneBatch& lane, std::span<const Field> fields, const StepContext& context,
+                                                std::int64_t batch_samples);
 
   Communicator& communicator_;
   const Model& model_;
@@ -161,7 +167,7 @@ class StepEngine {
   std::unique_ptr<GradientFlow> flow_;
   int lanes_at_once_ = 1;  ///< of a thread
   std::vector<Seat> seats_;
-  std::unique_ptr<Running> running_;
+  Running running_;
   bool set_ = false;  ///< parameters were written, the others may still be at it
   bool settled_ = true;
   StepTimes times_;

@@ -2,14 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstring>
 
 #include "data/sha256.hpp"
 #include "runtime/philox.hpp"
 #include "train/parameters.hpp"
 #include "train/step_engine.hpp"
-#include "train/step_state.hpp"
 
 namespace lockstep {
 namespace {
@@ -46,7 +44,6 @@ StepEngine::StepEngine(Communicator& communicator, const Model& model, const Job
       lane_size_(lane_size),
       sgd_(sgd),
       seats_(static_cast<std::size_t>(job.threads)),
-      running_(std::make_unique<Running>()),
       team_(job.threads, job.cores) {
   layout_ = flat_layout(lane_graph(model_, "train", lane_size));
   has_correct_ = model.program("train").has_output("correct");
@@ -65,10 +62,9 @@ StepEngine::StepEngine(Communicator& communicator, const Model& model, const Job
       static_cast<int>(std::clamp<std::size_t>(job.results_at_once / std::max<std::size_t>(1, full.arena_bytes), 1, most_lanes));
   shape.ring = lanes_at_once_ < static_cast<int>(most_lanes) ? buckets : shape.ring;
   flow_ = GradientFlow::create(communicator_, std::move(shape), job.share);
-  prepare("train", std::array{lane_size});
+  team_.run([this](int thread) { make_seat(thread); });
+  prepare("train", lane_size);
 }
-
-StepEngine::~StepEngine() = default;
 
 const Plan& StepEngine::plan(const std::string& program, std::int64_t lane_size) {
   std::unique_ptr<Plan>& plan = plans_[{program, lane_size}];
@@ -83,63 +79,45 @@ const Plan& StepEngine::plan(const std::string& program, std::int64_t lane_size)
   return *plan;
 }
 
-void StepEngine::make_executor(Seat& seat, const std::string& program, std::int64_t lane_size) {
-  std::unique_ptr<CpuExecutor>& executor = seat.executors[{program, lane_size}];
-  if (executor) {
-    return;
-  }
-  const Plan& needed = plan(program, lane_size);
-  executor = std::make_unique<CpuExecutor>(needed, seat.scratch);
+/// Makes what a thread needs whatever it runs.
+void StepEngine::make_seat(int thread) {
+  Seat& seat = seats_[static_cast<std::size_t>(thread)];
+  seat.lanes.resize(static_cast<std::size_t>(std::clamp(flow_->run(thread).size(), 1, lanes_at_once_)));
   for (LaneRun& run : seat.lanes) {
-    run.arena.reserve(needed.arena_bytes);
-    run.inputs.resize(std::max(run.inputs.size(), needed.inputs.size()));
-    run.scalars.resize(std::max(run.scalars.size(), needed.scalars.size()));
+    run.buckets.resize(layout_.buckets.size());
+  }
+  const std::vector<int> all(static_cast<std::size_t>(job_.lanes), 1);
+  seat.registers.resize(static_cast<std::size_t>(FoldPlan(flow_->run(thread), all, job_.reduce).buffers()));
+  for (int b = 0; b < flow_->buckets(); ++b) {
+    std::size_t count = 0;
+    for (const Atom& atom : flow_->pieces().piece(b, communicator_.rank(), thread)) {
+      count += static_cast<std::size_t>(atom.count);
+    }
+    seat.momentum.emplace_back(count);
   }
 }
 
-void StepEngine::prepare(const std::string& program, std::span<const std::int64_t> lane_sizes) {
-  const auto missing = [&](const Seat& seat) {
-    return std::ranges::any_of(lane_sizes, [&](std::int64_t size) { return size > 0 && !seat.executors.contains({program, size}); });
-  };
-  if (std::ranges::none_of(seats_, missing)) {
+/// Makes the plan and the kernels for lanes of a size, where there are none yet.
+void StepEngine::prepare(const std::string& program, std::int64_t lane_size) {
+  if (lane_size == 0 || seats_[0].executors.contains({program, lane_size})) {
     return;
   }
-  for (const std::int64_t size : lane_sizes) {
-    if (size > 0) {
-      static_cast<void>(plan(program, size));
-    }
-  }
+  const Plan& needed = plan(program, lane_size);
   // Every thread makes what it uses, and so touches its memory first.
   team_.run([&](int thread) {
     Seat& seat = seats_[static_cast<std::size_t>(thread)];
-    if (seat.lanes.empty()) {
-      seat.lanes.resize(static_cast<std::size_t>(std::clamp(flow_->run(thread).size(), 1, lanes_at_once_)));
-      for (LaneRun& run : seat.lanes) {
-        run.buckets.resize(layout_.buckets.size());
-      }
-      const std::vector<int> all(static_cast<std::size_t>(job_.lanes), 1);
-      seat.registers.resize(static_cast<std::size_t>(FoldPlan(flow_->run(thread), all, job_.reduce).buffers()));
-      for (int b = 0; b < flow_->buckets(); ++b) {
-        std::size_t count = 0;
-        for (const Atom& atom : flow_->pieces().piece(b, communicator_.rank(), thread)) {
-          count += static_cast<std::size_t>(atom.count);
-        }
-        seat.momentum.emplace_back(count);
-      }
-    }
-    for (const std::int64_t size : lane_sizes) {
-      if (size > 0) {
-        make_executor(seat, program, size);
-      }
+    seat.executors[{program, lane_size}] = std::make_unique<CpuExecutor>(needed, seat.scratch);
+    for (LaneRun& run : seat.lanes) {
+      run.arena.reserve(needed.arena_bytes);
+      run.inputs.resize(std::max(run.inputs.size(), needed.inputs.size()));
+      run.scalars.resize(std::max(run.scalars.size(), needed.scalars.size()));
     }
   });
 }
 
 void StepEngine::prepare(const std::string& program, const StepBatch& batch) {
   for (const LaneBatch& lane : batch.lanes) {
-    if (lane.samples > 0 && !seats_[0].executors.contains({program, lane.samples})) {
-      prepare(program, std::array{lane.samples});
-    }
+    prepare(program, lane.samples);
   }
 }
 
@@ -215,17 +193,13 @@ std::string StepEngine::fingerprint(std::span<const Field> fields) {
   Sha256 hash;
   hash.update(std::as_bytes(std::span(run.executor->output("loss_sum", run.binding.arena), 1)));
   for (const FlatTensor& tensor : layout_.tensors) {
-    hash.update(std::as_bytes(std::span(gradients.data() + tensor.offset, static_cast<std::size_t>(tensor.count))));
+    hash.update(std::as_bytes(values_of(tensor, gradients.span())));
   }
-  std::string text;
-  for (const std::byte byte : hash.finish()) {
-    text += fmt::format("{:02x}", static_cast<unsigned>(byte));
-  }
-  return text;
+  return hash.finish_hex();
 }
 
-std::string StepEngine::first_non_finite(const LaneBatch& lane, std::span<const Field> fields, const StepContext& context,
-                                         std::int64_t batch_samples) {
+std::string StepEngine::first_non_finite_in(const LaneBatch& lane, std::span<const Field> fields, const StepContext& context,
+                                            std::int64_t batch_samples) {
   LaneRun& run = seats_[0].lanes[0];
   bind(run, seats_[0], "train", lane, fields, batch_samples, context);
   const AlignedFloats gradients(static_cast<std::size_t>(layout_.size));
@@ -236,15 +210,10 @@ std::string StepEngine::first_non_finite(const LaneBatch& lane, std::span<const 
 
 void StepEngine::diverge(const StepBatch& batch, std::span<const Field> fields, const StepContext& context) {
   settled_ = true;  // nothing of this step will be
-  std::string found;
-  for (const FlatTensor& tensor : layout_.tensors) {
-    const auto values = flow_->parameters().subspan(static_cast<std::size_t>(tensor.offset), static_cast<std::size_t>(tensor.count));
-    if (found.empty() && !std::ranges::all_of(values, [](float v) { return std::isfinite(v); })) {
-      found = fmt::format("the update of {} in the step before", tensor.name);
-    }
-  }
+  const auto tensor = first_non_finite(layout_, flow_->parameters());
+  std::string found = tensor ? fmt::format("the update of {} in the step before", *tensor) : "";
   for (const LaneBatch& lane : batch.lanes) {
-    found = found.empty() && lane.samples > 0 ? first_non_finite(lane, fields, context, batch.samples) : found;
+    found = found.empty() && lane.samples > 0 ? first_non_finite_in(lane, fields, context, batch.samples) : found;
   }
   constexpr std::size_t kLongest = 256;
   std::array<char, kLongest> mine{};

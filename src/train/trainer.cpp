@@ -106,15 +106,12 @@ class Trainer {
     }
   }
 
-  /// Rank 0 reads, the others receive: a checkpoint need not lie on a shared file system.
   std::optional<Checkpoint> load() {
-    std::vector<std::byte> bytes;
+    std::optional<Checkpoint> latest;
     if (leads()) {
-      const auto latest = store_.load_latest([](const std::string& damage) { std::cerr << "lockstep train: " << damage << std::endl; });
-      bytes = latest ? serialize(*latest) : bytes;
+      latest = store_.load_latest([](const std::string& damage) { std::cerr << "lockstep train: " << damage << std::endl; });
     }
-    share_bytes(communicator_, bytes);
-    return bytes.empty() ? std::nullopt : std::optional(parse(bytes, "the last checkpoint"));
+    return share_checkpoint(communicator_, latest);
   }
 
   void restore(const Checkpoint& checkpoint) {
@@ -285,7 +282,7 @@ class Trainer {
     epoch_samples_ = timed_samples_ = 0;
     if (leads()) {
       folder_->append(row);
-      const double penalty = penalty_value(engine_.layout(), settings_.sgd, engine_.parameters().data());
+      const double penalty = penalty_value(engine_.layout(), settings_.sgd, engine_.parameters());
       say(describe_epoch(row, settings_.epochs) + (penalty > 0 ? fmt::format("  penalty {:.4f}", penalty) : ""));
     }
     return best;
@@ -315,20 +312,18 @@ class Trainer {
   }
 
   void restore_best() {
-    std::vector<std::byte> bytes;
+    std::optional<Checkpoint> best;
     if (leads()) {
       store_.wait();
-      const auto best = store_.load_best();
-      bytes = best ? serialize(*best) : bytes;
+      best = store_.load_best();
     }
-    share_bytes(communicator_, bytes);
-    if (!bytes.empty()) {
-      const Checkpoint best = parse(bytes, "checkpoints/best.h5");
-      if (parameter_hash(best.parameters) != best_hash_) {
+    best = share_checkpoint(communicator_, best);
+    if (best) {
+      if (parameter_hash(best->parameters) != best_hash_) {
         throw CheckpointError("checkpoints/best.h5 is not this run's best epoch.\n  Start again in another --run.");
       }
-      from_tensors(engine_.layout(), best.parameters, engine_.set_parameters());
-      say(fmt::format("the best epoch's parameters are kept (epoch {}, validation loss {:.4f})", best.epoch, stopping_.best()));
+      from_tensors(engine_.layout(), best->parameters, engine_.set_parameters());
+      say(fmt::format("the best epoch's parameters are kept (epoch {}, validation loss {:.4f})", best->epoch, stopping_.best()));
     }
   }
 

@@ -23,12 +23,17 @@ namespace {
                   full ? "\n  Make room there and start the same command again: it goes on from the last checkpoint." : ""));
 }
 
+/// `good` is what came of a system call, whose error still stands in errno.
+void require(bool good, const std::filesystem::path& path, std::string_view what) {
+  if (!good) {
+    fail(path, what, errno);
+  }
+}
+
 class File {
  public:
   File(const std::filesystem::path& path, int flags, std::string_view what) : id_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) {
-    if (id_ < 0) {
-      fail(path, what, errno);
-    }
+    require(id_ >= 0, path, what);
   }
   File(const File&) = delete;
   File& operator=(const File&) = delete;
@@ -49,27 +54,16 @@ class File {
   int id_;
 };
 
-/// Removes a file unless told to keep it.
-struct Removal {
-  const std::filesystem::path& path;
-  bool armed = true;
-  ~Removal() {
-    if (armed) {
-      ::unlink(path.c_str());
-    }
-  }
-};
-
-/// Writes all bytes; 0 or the error.
-int write_all(int file, std::span<const std::byte> bytes) {
+/// Writes all bytes; false where that fails.
+bool write_all(int file, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(file, bytes.data(), bytes.size());
     if (written < 0 && errno != EINTR) {
-      return errno;
+      return false;
     }
     bytes = bytes.subspan(static_cast<std::size_t>(std::max<ssize_t>(written, 0)));
   }
-  return 0;
+  return true;
 }
 
 /// Reads until `bytes` is full or the file ends; the number of bytes read, or −1.
@@ -95,9 +89,7 @@ void compare(int file, std::span<const std::byte> bytes, const std::filesystem::
   for (std::size_t at = 0; at <= bytes.size(); at += piece.size()) {
     const std::span<const std::byte> wanted = bytes.subspan(at, std::min(piece.size(), bytes.size() - at));
     const ssize_t got = read_at(file, piece, at);
-    if (got < 0) {
-      fail(path, "read back", errno);
-    }
+    require(got >= 0, path, "read back");
     if (static_cast<std::size_t>(got) != wanted.size() || !std::ranges::equal(wanted, std::span(piece).first(wanted.size()))) {
       throw CheckpointError(fmt::format("{} does not hold what was written to it; the disk may be failing.", path.string()));
     }
@@ -108,9 +100,7 @@ void sync_folder(const std::filesystem::path& file) {
   const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
   const File handle(folder, O_RDONLY | O_DIRECTORY, "opened");
   // Some file systems cannot sync a folder and need not.
-  if (::fsync(handle) != 0 && errno != EINVAL && errno != ENOTSUP) {
-    fail(folder, "synced", errno);
-  }
+  require(::fsync(handle) == 0 || errno == EINVAL || errno == ENOTSUP, folder, "synced");
 }
 
 }  // namespace
@@ -118,17 +108,13 @@ void sync_folder(const std::filesystem::path& file) {
 std::vector<std::byte> read_whole_file(const std::filesystem::path& path) {
   const File file(path, O_RDONLY, "read");
   struct stat about {};
-  if (::fstat(file, &about) != 0) {
-    fail(path, "read", errno);
-  }
+  require(::fstat(file, &about) == 0, path, "read");
   if (!S_ISREG(about.st_mode)) {
     throw CheckpointError(fmt::format("{} cannot be read: it is not a regular file.", path.string()));
   }
   std::vector<std::byte> bytes(static_cast<std::size_t>(about.st_size));
   const ssize_t got = read_at(file, bytes, 0);
-  if (got < 0) {
-    fail(path, "read", errno);
-  }
+  require(got >= 0, path, "read");
   bytes.resize(static_cast<std::size_t>(got));
   return bytes;
 }
@@ -136,18 +122,14 @@ std::vector<std::byte> read_whole_file(const std::filesystem::path& path) {
 void write_whole_file(const std::filesystem::path& path, std::span<const std::byte> bytes) {
   const std::filesystem::path temporary = path.string() + ".tmp";
   File file(temporary, O_RDWR | O_CREAT | O_TRUNC, "written");
-  Removal removal{temporary};
-  if (const int error = write_all(file, bytes); error != 0) {
-    fail(path, "written", error);
+  try {
+    require(write_all(file, bytes) && ::fsync(file) == 0, path, "written");
+    compare(file, bytes, path);
+    require(file.close() == 0 && ::rename(temporary.c_str(), path.c_str()) == 0, path, "written");
+  } catch (...) {
+    ::unlink(temporary.c_str());
+    throw;
   }
-  if (::fsync(file) != 0) {
-    fail(path, "written", errno);
-  }
-  compare(file, bytes, path);
-  if (file.close() != 0 || ::rename(temporary.c_str(), path.c_str()) != 0) {
-    fail(path, "written", errno);
-  }
-  removal.armed = false;
   sync_folder(path);
 }
 
@@ -156,15 +138,12 @@ void write_whole_file(const std::filesystem::path& path, std::string_view text) 
 void append_to_file(const std::filesystem::path& path, std::string_view text) {
   File file(path, O_WRONLY | O_CREAT | O_APPEND, "written");
   const off_t before = ::lseek(file, 0, SEEK_END);
-  if (const int error = write_all(file, std::as_bytes(std::span(text))); error != 0) {
-    if (::ftruncate(file, before) != 0) {
-      fail(path, "cut back", errno);
-    }
+  if (!write_all(file, std::as_bytes(std::span(text)))) {
+    const int error = errno;
+    require(::ftruncate(file, before) == 0, path, "cut back");
     fail(path, "written", error);
   }
-  if (file.close() != 0) {
-    fail(path, "written", errno);
-  }
+  require(file.close() == 0, path, "written");
 }
 
 }  // namespace lockstep

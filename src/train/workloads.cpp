@@ -5,44 +5,25 @@
 #include <array>
 
 #include "runtime/philox.hpp"
+#include "train/job.hpp"
 
 namespace lockstep {
 namespace {
 
-Workload mlp(std::string name, std::vector<std::int64_t> hidden, std::int64_t batch) {
+/// A workload of 10 classes.
+Workload classifier(std::string name, const std::string& model, const Shape& sample, std::int64_t batch,
+                    std::vector<std::int64_t> hidden = {}) {
   Workload workload{std::move(name), {}, batch};
-  workload.model.sample = {784};
+  workload.model.name = model;
+  workload.model.sample = sample;
   workload.model.hidden = std::move(hidden);
   return workload;
 }
 
-/// A model with its own options: name, samples of this shape, 10 classes.
-Workload images(const std::string& name, const Shape& sample) {
-  Workload workload{name, {}, 64};
-  workload.model.name = name;
-  workload.model.sample = sample;
-  return workload;
-}
-
 Workload gpt() {
-  Workload workload{"gpt", {}, 16};
-  workload.model.name = "gpt";
-  workload.model.sample = {128};
+  Workload workload = classifier("gpt", "gpt", {128}, 16);
   workload.model.classes = 96;
   return workload;
-}
-
-/// What a model reads, as a dataset's fields.
-std::vector<Field> inputs_of(const Model& model) {
-  std::vector<Field> fields;
-  for (const Node& node : model.program("train").nodes()) {
-    if (node.op == &leaf::input()) {
-      std::vector<std::int64_t> sample = node.outputs[0].shape.dims();
-      sample.erase(sample.begin());
-      fields.push_back({node.attrs.text("name"), Shape(std::move(sample)), node.outputs[0].dtype});
-    }
-  }
-  return fields;
 }
 
 /// Samples first_row … first_row+samples−1 of a field: f32 uniform in [−1, 1), i32 in 0 … below−1.
@@ -65,8 +46,9 @@ AlignedBytes synthetic(const Field& field, std::int64_t first_row, std::int64_t 
 }  // namespace
 
 Workload workload(const std::string& name) {
-  const std::array all{mlp("mlp-tiny", {32}, 64),  mlp("mlp", {1024, 1024}, 128),   mlp("mlp-wide", {4096, 4096}, 32),
-                       images("cnn", {1, 28, 28}), images("resnet20", {3, 32, 32}), gpt()};
+  const std::array all{classifier("mlp-tiny", "mlp", {784}, 64, {32}),         classifier("mlp", "mlp", {784}, 128, {1024, 1024}),
+                       classifier("mlp-wide", "mlp", {784}, 32, {4096, 4096}), classifier("cnn", "cnn", {1, 28, 28}, 64),
+                       classifier("resnet20", "resnet20", {3, 32, 32}, 64),    gpt()};
   std::string names;
   for (const Workload& each : all) {
     if (each.name == name) {

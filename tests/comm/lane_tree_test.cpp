@@ -250,16 +250,15 @@ TEST(ReduceModes, ArrivalDependsOnTheWorkersAndExactDoesNot) {
   EXPECT_EQ(FoldPlan({1, 6}, samples, ReduceMode::arrival).partials().size(), 1u);
 }
 
-TEST(SumLanes, AddsDoublesAlongTheTreeAndSkipsEmptyLanes) {
-  const std::vector<double> lanes = {1e16, 1, 1.0, 2, 1.0, 3, NAN, NAN, -1e16, 4};
+TEST(SumLanes, AddsDoublesAlongTheTree) {
   std::vector<double> sum(2);
-  sum_lanes(lanes, std::vector<int>{1, 1, 1, 0, 1}, sum);
+  sum_lanes(std::vector<double>{1e16, 1, 1.0, 2, 1.0, 3, 0, 0, -1e16, 4}, sum);
   EXPECT_EQ(sum[0], ((1e16 + 1.0) + 1.0) + -1e16);
   EXPECT_EQ(sum[1], 10);
-  sum_lanes(lanes, std::vector<int>{1, 1, 1, 0, 0}, sum);
-  EXPECT_EQ(sum[0], (1e16 + 1.0) + 1.0);
-  sum_lanes(lanes, std::vector<int>(5, 0), sum);
-  EXPECT_EQ(sum[0], 0);
+  sum_lanes(std::vector<double>{0.1, 7, 0.2, 8, 0.3, 9, 0.4, 1}, sum);
+  EXPECT_EQ(sum[0], (0.1 + 0.2) + (0.3 + 0.4));
+  sum_lanes(std::vector<double>{0.5, 7}, sum);
+  EXPECT_EQ(sum[0], 0.5);
 }
 
 }  // namespace

@@ -271,13 +271,18 @@ struct Stepper {
     return partials;
   }
 
+  void wait(int bucket, OrderedExchange::Stage stage) {
+    for (Backoff backoff; !exchange.poll(bucket, stage);)
+      backoff.pause();
+  }
+
   void run(const RestPlan& rest, std::int64_t step, std::span<const float* const> partials, float* flat, bool in_threads) {
     for (int b = 0; b < pieces.buckets(); ++b)
       exchange.begin(b, rest, step);
     for (int b = 0; b < pieces.buckets(); ++b)
       exchange.bucket_ready(b, partials);
     for (int b = pieces.buckets() - 1; b >= 0; --b) {
-      exchange.wait(b, OrderedExchange::Stage::arrived);
+      wait(b, OrderedExchange::Stage::arrived);
       const auto update = [&, b](int t) {
         exchange.sum_piece(b, t, [&](const Atom& atom, const float* sum) { std::copy_n(sum, atom.count, flat + atom.offset); });
       };
@@ -292,8 +297,8 @@ struct Stepper {
       exchange.publish(b, flat);
     }
     for (int b = 0; b < pieces.buckets(); ++b) {
-      exchange.wait(b, OrderedExchange::Stage::sent);
-      exchange.wait(b, OrderedExchange::Stage::published);
+      wait(b, OrderedExchange::Stage::sent);
+      wait(b, OrderedExchange::Stage::published);
     }
   }
 };

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "lockstep/error.hpp"
-#include "train/atoms.hpp"
 #include "train/early_stopping.hpp"
+#include "train/optimizer.hpp"
 #include "train/schedule.hpp"
 
 namespace lockstep {
@@ -42,34 +42,28 @@ std::vector<float> uneven_floats(std::size_t n) {
   return values;
 }
 
-TEST(Atoms, TreeEqualsThePlainRecursion) {
-  for (const std::size_t n : {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 31, 33, 100, 1000, 1024, 1025}) {
-    const std::vector<double> values = uneven_doubles(n);
-    EXPECT_EQ(atom_tree_sum(values), plain_tree(values)) << n;
-  }
-}
-
-TEST(Atoms, TreeIsNotTheSumFromLeftToRight) {
-  const std::vector<double> values{1, 1e16, -1e16, 1};
-  EXPECT_EQ(atom_tree_sum(values), (1 + 1e16) + (-1e16 + 1));
-  EXPECT_NE(atom_tree_sum(values), ((1 + 1e16) + -1e16) + 1);
-}
-
-TEST(Atoms, AnyCuttingIntoWorkersGivesTheSameSum) {
-  const std::vector<float> tensor = uneven_floats(10 * kAtomSize + 77);
-  const double whole = sum_of_squares(tensor);
-  for (const std::size_t workers : {1, 2, 3, 7, 11}) {
-    std::vector<double> per_atom(atom_count(tensor.size()));
-    for (std::size_t worker = workers; worker-- > 0;) {  // in any order of workers
-      for (std::size_t a = per_atom.size() * worker / workers; a < per_atom.size() * (worker + 1) / workers; ++a) {
-        per_atom[a] = atom_sum_of_squares(std::span(tensor).subspan(a * kAtomSize, std::min(kAtomSize, tensor.size() - a * kAtomSize)));
-      }
+TEST(SumOfSquares, IsTheTreeOverTheSumsOfItsAtoms) {
+  constexpr std::size_t kSize = 1024;
+  for (const std::size_t elements : {std::size_t{0}, std::size_t{1}, kSize, kSize + 1, 2 * kSize, 3 * kSize, 10 * kSize + 77, 33 * kSize}) {
+    const std::vector<float> tensor = uneven_floats(elements);
+    std::vector<double> per_atom;
+    for (std::size_t at = 0; at < elements; at += kSize) {
+      per_atom.push_back(sum_of_squares(std::span(tensor).subspan(at, std::min(kSize, elements - at))));
     }
-    EXPECT_EQ(atom_tree_sum(per_atom), whole) << workers;
+    EXPECT_EQ(sum_of_squares(tensor), plain_tree(per_atom)) << elements;
   }
 }
 
-TEST(Atoms, SumOfSquaresIsRight) {
+TEST(SumOfSquares, AnAtomIsEightSums) {
+  const std::vector<float> atom = uneven_floats(1023);
+  std::vector<double> sum(8);
+  for (std::size_t i = 0; i < atom.size(); ++i) {
+    sum[i % 8] += static_cast<double>(atom[i]) * atom[i];
+  }
+  EXPECT_EQ(sum_of_squares(atom), plain_tree(sum));
+}
+
+TEST(SumOfSquares, IsRight) {
   for (const std::size_t n : {0, 1, 3, 7, 8, 9, 1023, 1024, 1025, 5000}) {
     const std::vector<float> tensor = uneven_floats(n);
     long double expected = 0;
@@ -78,13 +72,6 @@ TEST(Atoms, SumOfSquaresIsRight) {
     }
     EXPECT_NEAR(sum_of_squares(tensor), static_cast<double>(expected), 1e-14 * static_cast<double>(expected)) << n;
   }
-}
-
-TEST(Atoms, CountsTheShortLastAtom) {
-  EXPECT_EQ(atom_count(0), 0U);
-  EXPECT_EQ(atom_count(1), 1U);
-  EXPECT_EQ(atom_count(1024), 1U);
-  EXPECT_EQ(atom_count(1025), 2U);
 }
 
 TEST(EarlyStopping, StopsAfterPatienceEpochsWithoutImprovement) {
