@@ -4,12 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-<<<<<<< HEAD
 #include <bitset>
-#include <cmath>
-=======
-#include <array>
->>>>>>> models
 #include <numeric>
 #include <set>
 
