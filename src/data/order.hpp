@@ -93,14 +93,11 @@ class SampleOrder {
   /// Requires Σ chunk_rows = table.samples(), each chunk ≥ 1 row.
   SampleOrder(OrderKind kind, std::uint64_t seed, std::uint64_t epoch, const std::vector<std::int64_t>& chunk_rows, const StepTable& table);
 
-  /// The lane's sample at a position of its stream; computes a whole window, so walk with `window` where speed matters.
-  [[nodiscard]] SamplePlace sample(int lane, std::int64_t position) const;
   /// Which window holds a position, and the window's first position.
   [[nodiscard]] std::int64_t window_of(int lane, std::int64_t position) const;
   [[nodiscard]] std::int64_t window_begin(int lane, std::int64_t window) const;
   /// All samples of a window, in the order in which the lane uses them.
   [[nodiscard]] std::vector<SamplePlace> window(int lane, std::int64_t window) const;
-  [[nodiscard]] std::int64_t window_rows() const { return window_rows_; }
   [[nodiscard]] OrderKind kind() const { return kind_; }
 
  private:

@@ -60,10 +60,9 @@ struct Converter {
 
 /// A chunk as far as it lies in the reader's rows, and what lanes hold of it.
 struct ViewChunk {
-  std::size_t chunk = 0;          ///< in the dataset
-  std::int64_t first = 0;         ///< first row used, in the chunk
-  std::int64_t rows = 0;          ///< rows used
-  std::int64_t first_of_all = 0;  ///< the dataset's row number of the first row used
+  std::size_t chunk = 0;   ///< in the dataset
+  std::int64_t first = 0;  ///< first row used, in the chunk
+  std::int64_t rows = 0;   ///< rows used
   std::shared_ptr<const Chunk> data;
   int users = 0;  ///< lanes whose window needs it
 };
@@ -76,7 +75,7 @@ std::vector<ViewChunk> view_of(const Dataset& dataset, RowRange range) {
     const std::int64_t first = std::max(row, range.first);
     const std::int64_t end = std::min(row + rows, range.first + range.rows);
     if (first < end) {
-      view.push_back({c, first - row, end - first, first, nullptr, 0});
+      view.push_back({c, first - row, end - first, nullptr, 0});
     }
     row += rows;
   }
@@ -93,7 +92,6 @@ struct Cursor {
 
 struct Slot {
   AlignedBytes memory;
-  std::vector<std::int64_t> rows;
   StepBatch batch;
 };
 
@@ -125,18 +123,17 @@ struct BatchReader::State {
 
   std::jthread thread;  ///< last: it must end before the rest goes
 
-  void make_converters();
   void make_slots();
   [[nodiscard]] std::size_t bytes_at_once() const;
   void run(const std::stop_token& stop);
   bool prepare(const std::stop_token& stop, std::uint64_t epoch, std::int64_t step);
-  void fill(LaneBatch& lane, std::int64_t* rows, std::int64_t step);
+  void fill(LaneBatch& lane, std::int64_t step);
   void enter_window(Cursor& cursor, int lane, std::int64_t window);
   const Chunk& chunk_data(ViewChunk& chunk);
 };
 
 BatchReader::State::State(std::shared_ptr<ChunkCache> chunk_cache, const StepTable& steps, const ReaderOptions& reader_options)
-    : cache(std::move(chunk_cache)), table(steps), options(reader_options) {
+    : cache(std::move(chunk_cache)), table(steps), options(reader_options), fields(converted_fields(cache->dataset())) {
   const Dataset& dataset = cache->dataset();
   const RowRange range = options.rows;
   if (range.rows != table.samples() || range.first < 0 || range.first + range.rows > dataset.rows()) {
@@ -148,25 +145,16 @@ BatchReader::State::State(std::shared_ptr<ChunkCache> chunk_cache, const StepTab
         fmt::format("lanes {}..{} are not among the {} lanes of the batch.", options.lane_begin, options.lane_end - 1, table.lanes()));
   }
   view = view_of(dataset, range);
-  make_converters();
+  for (const Field& field : dataset.fields()) {
+    Converter& converter = converters.emplace_back(Converter{field.dtype, static_cast<std::size_t>(field.sample.elements()), {}, {}});
+    if (field.name == "features" && field.dtype != DType::i32) {
+      converter.mean.assign(dataset.mean().begin(), dataset.mean().end());
+      converter.std.assign(dataset.std().begin(), dataset.std().end());
+    }
+  }
   cursors.resize(static_cast<std::size_t>(options.lane_end - options.lane_begin));
   cache->require(bytes_at_once());
   make_slots();
-}
-
-void BatchReader::State::make_converters() {
-  const Dataset& dataset = cache->dataset();
-  for (const Field& field : dataset.fields()) {
-    Converter converter{field.dtype, static_cast<std::size_t>(field.sample.elements()), {}, {}};
-    if (field.name == "features" && field.dtype != DType::i32) {
-      for (std::size_t c = 0; c < dataset.mean().size(); ++c) {
-        converter.mean.push_back(static_cast<float>(dataset.mean()[c]));
-        converter.std.push_back(static_cast<float>(dataset.std()[c]));
-      }
-    }
-    converters.push_back(std::move(converter));
-  }
-  fields = converted_fields(dataset);
 }
 
 void BatchReader::State::make_slots() {
@@ -178,22 +166,13 @@ void BatchReader::State::make_slots() {
   slots = std::vector<Slot>(static_cast<std::size_t>(options.depth) + 1);
   for (Slot& slot : slots) {
     slot.memory.reserve(std::max(kAlign, lane_bytes * cursors.size()));
-    slot.rows.resize(most * cursors.size());
     std::byte* next = slot.memory.data();
-    for (std::size_t i = 0; i < cursors.size(); ++i) {
-      LaneBatch lane;
-      lane.lane = options.lane_begin + static_cast<int>(i);
-      lane.rows = slot.rows.data() + i * most;
-      for (std::size_t f = 0; f < fields.size(); ++f) {
-        lane.fields.push_back(next);
-        if (fields[f].name == "features" && fields[f].dtype == DType::f32) {
-          lane.features = reinterpret_cast<const float*>(next);
-        } else if (fields[f].name == "labels" && fields[f].dtype == DType::i32) {
-          lane.labels = reinterpret_cast<const std::int32_t*>(next);
-        }
-        next += aligned(most * converters[f].bytes());
+    for (int lane = options.lane_begin; lane < options.lane_end; ++lane) {
+      LaneBatch& batch = slot.batch.lanes.emplace_back(LaneBatch{.lane = lane});
+      for (const Converter& converter : converters) {
+        batch.fields.push_back(next);
+        next += aligned(most * converter.bytes());
       }
-      slot.batch.lanes.push_back(std::move(lane));
     }
   }
 }
@@ -246,7 +225,7 @@ void BatchReader::State::enter_window(Cursor& cursor, int lane, std::int64_t win
   }
 }
 
-void BatchReader::State::fill(LaneBatch& lane, std::int64_t* rows, std::int64_t step) {
+void BatchReader::State::fill(LaneBatch& lane, std::int64_t step) {
   lane.samples = table.lane_samples(step, lane.lane);
   lane.first_row = table.first_row(step, lane.lane);
   Cursor& cursor = cursors[static_cast<std::size_t>(lane.lane - options.lane_begin)];
@@ -265,7 +244,6 @@ void BatchReader::State::fill(LaneBatch& lane, std::int64_t* rows, std::int64_t 
       auto* const out = const_cast<std::byte*>(lane.fields[f]) + static_cast<std::size_t>(i) * converter.bytes();
       converter.convert(data.fields[f].data() + row * converter.stored_bytes(), out);
     }
-    rows[i] = chunk.first_of_all + place.row;
   }
 }
 
@@ -280,9 +258,8 @@ bool BatchReader::State::prepare(const std::stop_token& stop, std::uint64_t epoc
   slot.batch.epoch = epoch;
   slot.batch.step = step;
   slot.batch.samples = table.samples(step);
-  const auto most = static_cast<std::size_t>(table.max_lane_samples());
-  for (std::size_t i = 0; i < slot.batch.lanes.size(); ++i) {
-    fill(slot.batch.lanes[i], slot.rows.data() + i * most, step);
+  for (LaneBatch& lane : slot.batch.lanes) {
+    fill(lane, step);
   }
   lock.lock();
   ++filled;
