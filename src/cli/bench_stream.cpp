@@ -121,11 +121,7 @@ struct Arm {
   double waited = 0;       ///< seconds, for data
 };
 
-double cpu_seconds() {
-  timespec now{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
+double cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
 /// Trains one engine on the same samples in the same order from both arms, in turns.
 class StreamBench {
@@ -133,8 +129,7 @@ class StreamBench {
   StreamBench(Communicator& communicator, const Workload& workload, const Model& model, const JobShape& job, const Dataset& data,
               std::int64_t batch)
       : table_(data.rows(), batch, job.lanes, static_cast<int>(model.least_lane())),
-        engine_(communicator, model, job, table_.max_lane_samples(), {0.9, 1e-4}),
-        lane_samples_(static_cast<std::size_t>(job.lanes)) {
+        engine_(communicator, model, job, table_.max_lane_samples(), {0.9, 1e-4}) {
     initialise(engine_.layout(), 1, engine_.set_parameters());
     const SyntheticBatch synthetic(workload, batch, job.lanes, engine_.lanes().begin, engine_.lanes().end);
     constexpr int kWarmUp = 20;
@@ -172,10 +167,7 @@ class StreamBench {
     std::int64_t samples = 0;
     for (std::int64_t s = begin; s < end; ++s) {
       const StepBatch& batch = reader.next();
-      for (int v = 0; v < table_.lanes(); ++v) {
-        lane_samples_[static_cast<std::size_t>(v)] = static_cast<int>(table_.lane_samples(s, v));
-      }
-      samples += step(batch, reader.fields(), lane_samples_);
+      samples += step(batch, reader.fields(), table_.lane_samples(s));
       reader.release();
     }
     const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
@@ -191,7 +183,6 @@ class StreamBench {
 
   StepTable table_;
   StepEngine engine_;
-  std::vector<int> lane_samples_;
   std::uint64_t steps_ = 0;
   double peak_resident_mib_ = 0;
 };
@@ -207,10 +198,8 @@ struct Tally {
 };
 
 Tally over_workers(Communicator& communicator, const Tally& mine) {
-  std::vector<Tally> all(static_cast<std::size_t>(communicator.size()));
-  communicator.all_gather(std::as_bytes(std::span(&mine, 1)), std::as_writable_bytes(std::span(all)), {"the end of the benchmark"});
   Tally sum;
-  for (const Tally& each : all) {
+  for (const Tally& each : gather(communicator, mine, "the end of the benchmark")) {
     sum.bytes_read += each.bytes_read;
     sum.bytes_disk += each.bytes_disk;
     sum.stream_wait_share = std::max(sum.stream_wait_share, each.stream_wait_share);
@@ -235,10 +224,8 @@ int bench_stream(const po::variables_map& values, Communicator& communicator) {
   const Model model = build_model(chosen.model);
   const std::size_t budget = parse_bytes(values["cache"].as<std::string>());
   const auto repeats = static_cast<int>(values["repeats"].as<std::int64_t>());
-  TrainSettings settings;
+  TrainSettings settings = chosen_settings(values);
   settings.batch = chosen.batch * communicator.size();
-  settings.threads = static_cast<int>(std::max<std::int64_t>(1, values["threads"].as<std::int64_t>()));
-  settings.lanes = static_cast<int>(values["lanes"].as<std::int64_t>());
   const JobShape job = agree_on_job(communicator, model, settings);
   // Whole batches, so that the memory of plans for a short last step is not taken for the data's.
   const std::int64_t row_bytes = kSample.elements() + static_cast<std::int64_t>(sizeof(std::int32_t));

@@ -68,6 +68,14 @@ std::int64_t StepTable::lane_samples(std::int64_t step, int lane) const {
   return lane < used_lanes_ ? (boundary(step + 1) + lane) / used_lanes_ - (boundary(step) + lane) / used_lanes_ : 0;
 }
 
+std::vector<int> StepTable::lane_samples(std::int64_t step) const {
+  std::vector<int> samples;
+  for (int lane = 0; lane < lanes_; ++lane) {
+    samples.push_back(static_cast<int>(lane_samples(step, lane)));
+  }
+  return samples;
+}
+
 std::int64_t StepTable::lane_begin(std::int64_t step, int lane) const {
   return lane < used_lanes_ ? (boundary(step) + lane) / used_lanes_ : 0;
 }
@@ -91,24 +99,20 @@ std::int64_t StepTable::max_lane_samples() const {
   return (longest + used_lanes_ - 1) / used_lanes_;
 }
 
-KeyedPermutation::KeyedPermutation(std::uint64_t n, PhiloxKey key, std::uint64_t tweak) : n_(n), key_(key), tweak_(tweak) {
+std::uint64_t permuted(std::uint64_t i, std::uint64_t n, PhiloxKey key, std::uint64_t tweak) {
   const int bits = std::max(2, static_cast<int>(std::bit_width(n - 1)));
-  low_bits_ = bits / 2;
-  high_bits_ = bits - low_bits_;
-}
-
-std::uint64_t KeyedPermutation::operator()(std::uint64_t i) const {
-  const std::uint64_t low_mask = (std::uint64_t{1} << low_bits_) - 1;
-  const std::uint64_t high_mask = (std::uint64_t{1} << high_bits_) - 1;
+  const int low_bits = bits / 2;
+  const std::uint64_t low_mask = (std::uint64_t{1} << low_bits) - 1;
+  const std::uint64_t high_mask = (std::uint64_t{1} << (bits - low_bits)) - 1;
   do {
     std::uint64_t low = i & low_mask;
-    std::uint64_t high = i >> low_bits_;
+    std::uint64_t high = i >> low_bits;
     for (std::uint32_t round = 0; round < kRounds; round += 2) {
-      low ^= philox({low32(high), round, low32(tweak_), high32(tweak_)}, key_)[0] & low_mask;
-      high ^= philox({low32(low), round + 1, low32(tweak_), high32(tweak_)}, key_)[0] & high_mask;
+      low ^= philox({low32(high), round, low32(tweak), high32(tweak)}, key)[0] & low_mask;
+      high ^= philox({low32(low), round + 1, low32(tweak), high32(tweak)}, key)[0] & high_mask;
     }
-    i = high << low_bits_ | low;
-  } while (i >= n_);
+    i = high << low_bits | low;
+  } while (i >= n);
   return i;
 }
 
@@ -149,37 +153,31 @@ SampleOrder::SampleOrder(OrderKind kind, std::uint64_t seed, std::uint64_t epoch
   }
 }
 
-/// Lane v's first window is shorter by this much.
-std::int64_t SampleOrder::stagger(int lane) const { return window_rows_ * lane / lanes_; }
-
-std::int64_t SampleOrder::window_of(int lane, std::int64_t position) const { return (position + stagger(lane)) / window_rows_; }
-
-std::int64_t SampleOrder::window_begin(int lane, std::int64_t window) const {
-  return std::max<std::int64_t>(0, window * window_rows_ - stagger(lane));
-}
-
 SamplePlace SampleOrder::place(std::int64_t line) const {
   const auto found = std::ranges::upper_bound(chunk_ends_, line) - chunk_ends_.begin();
   return {chunks_[static_cast<std::size_t>(found)], line - (found == 0 ? 0 : chunk_ends_[static_cast<std::size_t>(found - 1)])};
 }
 
-std::vector<SamplePlace> SampleOrder::window(int lane, std::int64_t window) const {
+SampleOrder::Window SampleOrder::window_at(int lane, std::int64_t position) const {
   const std::int64_t stream_begin = lane_begins_[static_cast<std::size_t>(lane)];
-  const std::int64_t length = lane_begins_[static_cast<std::size_t>(lane) + 1] - stream_begin;
-  const std::int64_t begin = window_begin(lane, window);
-  const std::int64_t end = std::max(begin, std::min(length, window_begin(lane, window + 1)));
+  const std::int64_t stream_end = lane_begins_[static_cast<std::size_t>(lane) + 1];
+  const std::int64_t stagger = window_rows_ * lane / lanes_;  // the lane's first window is shorter by this much
+  const std::int64_t window = (position + stagger) / window_rows_;
+  const std::int64_t begin = std::max<std::int64_t>(0, window * window_rows_ - stagger);
+  const std::int64_t end = std::min(stream_end - stream_begin, (window + 1) * window_rows_ - stagger);
   std::vector<std::int64_t> line(static_cast<std::size_t>(end - begin));
   std::iota(line.begin(), line.end(), stream_begin + begin);
   if (kind_ == OrderKind::sample) {
-    const KeyedPermutation permute(static_cast<std::uint64_t>(samples_), philox_key(seed_, "order", "samples"), epoch_);
-    std::ranges::transform(line, line.begin(),
-                           [&](std::int64_t i) { return static_cast<std::int64_t>(permute(static_cast<std::uint64_t>(i))); });
+    const PhiloxKey key = philox_key(seed_, "order", "samples");
+    for (std::int64_t& i : line) {
+      i = static_cast<std::int64_t>(permuted(static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(samples_), key, epoch_));
+    }
   } else if (kind_ == OrderKind::chunk) {
     line = shuffled(line, philox_key(seed_, "order", fmt::format("window {} of lane {}", window, lane)), epoch_);
   }
-  std::vector<SamplePlace> places(line.size());
-  std::ranges::transform(line, places.begin(), [this](std::int64_t i) { return place(i); });
-  return places;
+  Window result{begin, std::vector<SamplePlace>(line.size())};
+  std::ranges::transform(line, result.places.begin(), [this](std::int64_t i) { return place(i); });
+  return result;
 }
 
 }  // namespace lockstep

@@ -23,7 +23,7 @@ constexpr std::size_t kAlign = 64;
 
 std::size_t aligned(std::size_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
 
-/// How one row of a field becomes what the model sees.
+/// How one row of a field becomes what the model sees: (x − mean) / std as f32, or as it is.
 struct Converter {
   DType from = DType::f32;
   std::size_t elements = 0;  ///< a row
@@ -34,23 +34,22 @@ struct Converter {
   [[nodiscard]] std::size_t bytes() const { return elements * 4; }
 
   void convert(const std::byte* in, std::byte* out) const {
-    if (from == DType::u8) {
-      normalise(reinterpret_cast<const std::uint8_t*>(in), reinterpret_cast<float*>(out));
-    } else if (from == DType::f32 && !mean.empty()) {
-      normalise(reinterpret_cast<const float*>(in), reinterpret_cast<float*>(out));
-    } else {
+    if (mean.empty()) {
       std::memcpy(out, in, bytes());
+    } else if (from == DType::u8) {
+      normalise(reinterpret_cast<const std::uint8_t*>(in), reinterpret_cast<float*>(out));
+    } else {
+      normalise(reinterpret_cast<const float*>(in), reinterpret_cast<float*>(out));
     }
   }
 
  private:
   template <class T>
   void normalise(const T* in, float* out) const {
-    const std::size_t channels = std::max<std::size_t>(1, mean.size());
-    const std::size_t inner = elements / channels;
-    for (std::size_t c = 0; c < channels; ++c, in += inner, out += inner) {
-      const float m = mean.empty() ? 0.0F : mean[c];
-      const float s = mean.empty() ? 1.0F : std[c];
+    const std::size_t inner = elements / mean.size();
+    for (std::size_t c = 0; c < mean.size(); ++c, in += inner, out += inner) {
+      const float m = mean[c];
+      const float s = std[c];
       for (std::size_t i = 0; i < inner; ++i) {
         out[i] = (static_cast<float>(in[i]) - m) / s;
       }
@@ -84,10 +83,8 @@ std::vector<ViewChunk> view_of(const Dataset& dataset, RowRange range) {
 
 /// Where a lane stands in its stream.
 struct Cursor {
-  std::int64_t window = -1;
-  std::int64_t begin = 0;  ///< position of the window's first sample
-  std::vector<SamplePlace> places;
-  std::vector<std::int64_t> chunks;  ///< of the view, each once
+  SampleOrder::Window window;
+  std::vector<std::int64_t> chunks;  ///< of the view, that it needs, each once
 };
 
 struct Slot {
@@ -128,7 +125,7 @@ struct BatchReader::State {
   void run(const std::stop_token& stop);
   bool prepare(const std::stop_token& stop, std::uint64_t epoch, std::int64_t step);
   void fill(LaneBatch& lane, std::int64_t step);
-  void enter_window(Cursor& cursor, int lane, std::int64_t window);
+  void enter_window(Cursor& cursor, int lane, std::int64_t position);
   const Chunk& chunk_data(ViewChunk& chunk);
 };
 
@@ -147,9 +144,12 @@ BatchReader::State::State(std::shared_ptr<ChunkCache> chunk_cache, const StepTab
   view = view_of(dataset, range);
   for (const Field& field : dataset.fields()) {
     Converter& converter = converters.emplace_back(Converter{field.dtype, static_cast<std::size_t>(field.sample.elements()), {}, {}});
-    if (field.name == "features" && field.dtype != DType::i32) {
+    if (field.name == "features" && field.dtype != DType::i32 && !dataset.mean().empty()) {
       converter.mean.assign(dataset.mean().begin(), dataset.mean().end());
       converter.std.assign(dataset.std().begin(), dataset.std().end());
+    } else if (field.dtype == DType::u8) {
+      converter.mean = {0};
+      converter.std = {1};
     }
   }
   cursors.resize(static_cast<std::size_t>(options.lane_end - options.lane_begin));
@@ -198,15 +198,13 @@ const Chunk& BatchReader::State::chunk_data(ViewChunk& chunk) {
 }
 
 /// Holds the chunks of the new window, lets go of those of the old one that it does not need, and only then reads.
-void BatchReader::State::enter_window(Cursor& cursor, int lane, std::int64_t window) {
-  cursor.window = window;
-  cursor.begin = order->window_begin(lane, window);
-  cursor.places = order->window(lane, window);
+void BatchReader::State::enter_window(Cursor& cursor, int lane, std::int64_t position) {
+  cursor.window = order->window_at(lane, position);
   if (order->kind() == OrderKind::sample) {
     return;  // Every chunk stays: a window may touch them all.
   }
   const std::vector<std::int64_t> before = std::exchange(cursor.chunks, {});
-  for (const SamplePlace& place : cursor.places) {
+  for (const SamplePlace& place : cursor.window.places) {
     cursor.chunks.push_back(place.chunk);
   }
   std::ranges::sort(cursor.chunks);
@@ -231,10 +229,11 @@ void BatchReader::State::fill(LaneBatch& lane, std::int64_t step) {
   Cursor& cursor = cursors[static_cast<std::size_t>(lane.lane - options.lane_begin)];
   const std::int64_t begin = table.lane_begin(step, lane.lane);
   for (std::int64_t i = 0; i < lane.samples; ++i) {
-    if (const std::int64_t window = order->window_of(lane.lane, begin + i); window != cursor.window) {
-      enter_window(cursor, lane.lane, window);
+    const auto in_window = [&] { return static_cast<std::size_t>(begin + i - cursor.window.begin); };
+    if (in_window() >= cursor.window.places.size()) {
+      enter_window(cursor, lane.lane, begin + i);
     }
-    const SamplePlace place = cursor.places[static_cast<std::size_t>(begin + i - cursor.begin)];
+    const SamplePlace place = cursor.window.places[in_window()];
     ViewChunk& chunk = view[static_cast<std::size_t>(place.chunk)];
     const Chunk& data = chunk_data(chunk);
     const auto row = static_cast<std::size_t>(chunk.first + place.row);
@@ -277,7 +276,7 @@ void BatchReader::State::run(const std::stop_token& stop) {
     for (std::uint64_t epoch = options.epoch; epoch < options.end_epoch; ++epoch, step = 0) {
       order.emplace(options.order, options.seed, epoch, rows, table);
       for (Cursor& cursor : cursors) {
-        cursor.window = -1;
+        cursor.window = {};
       }
       for (; step < table.steps(); ++step) {
         if (!prepare(stop, epoch, step)) {
