@@ -25,6 +25,7 @@ TrainSettings chosen_settings(const po::variables_map& values) {
   settings.threads = static_cast<int>(std::max<std::int64_t>(1, values["threads"].as<std::int64_t>()));
   settings.lanes = static_cast<int>(values["lanes"].as<std::int64_t>());
   settings.share = shares_memory(values);
+  settings.pin = pins_threads(values);
   return settings;
 }
 
@@ -80,6 +81,8 @@ int run_bench(const Arguments& arguments) {
                                                           "step, scaling: steps to take the median of")(
       "exchange", po::value<std::string>()->default_value("auto"),
       "step, exchange, scaling: how gradients travel: auto (shared memory where all workers are on one machine) or messages")(
+      "pin", po::value<std::string>()->default_value("auto"),
+      "step, scaling: each thread to a core of its own: auto (where it has one that no other worker may use), on or off")(
       "data", po::value<std::string>()->default_value("")->value_name("DIR"), "step, scaling: stream this dataset; else synthetic samples")(
       "sizes", po::value<std::string>()->default_value("64KiB..64MiB"), "exchange: bytes to sum; a list, or a range by factors of four")(
       "seconds", po::value<double>()->default_value(1), "exchange: for about so long each size")(

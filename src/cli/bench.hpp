@@ -18,7 +18,7 @@ int bench_scaling(const po::variables_map& values, Communicator& communicator);
 /// A job to be measured.
 struct StepJob {
   Workload workload;
-  TrainSettings settings;  ///< batch of all workers, lanes, threads of each worker, sharing of memory
+  TrainSettings settings;  ///< batch of all workers, lanes, threads of each worker, sharing, pinning
   int steps = 50;          ///< measured, after a warm-up of a tenth
   std::string data;        ///< a dataset to stream; empty: synthetic samples made once
 };
@@ -71,7 +71,7 @@ struct ExchangeMeasure {
 
 /// The workload that the options ask for, with their batch (a worker's) and batch norm.
 [[nodiscard]] Workload chosen_workload(const po::variables_map& values);
-/// Their threads, lanes and sharing of memory.
+/// Their threads, lanes, sharing and pinning.
 [[nodiscard]] TrainSettings chosen_settings(const po::variables_map& values);
 /// Requires at least one value; of an even number the greater of the middle two.
 [[nodiscard]] double median(std::vector<double> values);

@@ -1,7 +1,6 @@
 #include "cli/options.hpp"
 
 #include <fmt/format.h>
-#include <sched.h>
 
 #include <algorithm>
 #include <charconv>
@@ -10,6 +9,8 @@
 #include <fstream>
 #include <iostream>
 #include <thread>
+
+#include "runtime/cores.hpp"
 
 namespace lockstep::cli {
 namespace {
@@ -136,6 +137,17 @@ bool shares_memory(const po::variables_map& values) {
   return exchange == "auto";
 }
 
+Pin pins_threads(const po::variables_map& values) {
+  const std::string pin = values["pin"].as<std::string>();
+  if (pin == "auto") {
+    return Pin::alone;
+  }
+  if (pin != "on" && pin != "off") {
+    throw UsageError(fmt::format("--pin {}: there are auto, on and off", pin));
+  }
+  return pin == "on" ? Pin::on : Pin::off;
+}
+
 void add_model_options(po::options_description& options) {
   options.add_options()                                                                                                     //
       ("model", po::value<std::string>()->default_value("mlp"), "mlp, cnn, resnet20 or gpt")                                //
@@ -185,9 +197,7 @@ std::int64_t count_classes(const Dataset& dataset) {
 }
 
 int default_threads(const Communicator& communicator) {
-  cpu_set_t cores;
-  CPU_ZERO(&cores);
-  const int here = sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : 1;
+  const int here = static_cast<int>(process_cores().size());
   int workers = 0;
   for (int w = 0; w < communicator.size(); ++w) {
     workers += communicator.host(w) == communicator.host(communicator.rank()) ? 1 : 0;

@@ -12,6 +12,7 @@
 #include "comm/communicator.hpp"
 #include "data/dataset.hpp"
 #include "lockstep/nn.hpp"
+#include "train/trainer.hpp"
 
 namespace lockstep::cli {
 
@@ -53,6 +54,8 @@ class Options {
 
 /// What --exchange says: auto (true) or messages. Throws UsageError.
 [[nodiscard]] bool shares_memory(const po::variables_map& values);
+/// What --pin asks for.
+[[nodiscard]] Pin pins_threads(const po::variables_map& values);
 
 void add_model_options(po::options_description& options);
 /// `sample` and `classes` as the data have them.

@@ -37,12 +37,14 @@ void add_options(po::options_description& options) {
       ("reduce", po::value<std::string>()->default_value("exact"),
        "exact, or arrival: sums in rank order, whose bits depend on the workers")                                                   //
       ("threads", po::value<std::int64_t>()->default_value(0), "of this worker; 0: the cores of this host, shared by its workers")  //
-      ("checkpoint-every", po::value<std::int64_t>()->default_value(0), "steps; besides the end of each epoch")                     //
-      ("keep", po::value<std::int64_t>()->default_value(3), "so many of the newest checkpoints (and the best one)")                 //
-      ("cache", po::value<std::string>()->default_value("1GiB"), "memory for samples as they are stored")                           //
-      ("deadline", po::value<double>()->default_value(60), "seconds after which a silent worker is given up")                       //
-      ("log-every", po::value<std::string>()->default_value("30s"), "a line of progress where there is no terminal")                //
-      ("accept-other-machine", po::bool_switch(), "go on from a checkpoint of another kind of machine")                             //
+      ("pin", po::value<std::string>()->default_value("auto"),
+       "each thread to a core of its own: auto (where it has one that no other worker may use), on or off")           //
+      ("checkpoint-every", po::value<std::int64_t>()->default_value(0), "steps; besides the end of each epoch")       //
+      ("keep", po::value<std::int64_t>()->default_value(3), "so many of the newest checkpoints (and the best one)")   //
+      ("cache", po::value<std::string>()->default_value("1GiB"), "memory for samples as they are stored")             //
+      ("deadline", po::value<double>()->default_value(60), "seconds after which a silent worker is given up")         //
+      ("log-every", po::value<std::string>()->default_value("30s"), "a line of progress where there is no terminal")  //
+      ("accept-other-machine", po::bool_switch(), "go on from a checkpoint of another kind of machine")               //
       ("quiet", po::bool_switch(), "no progress");
 }
 
@@ -102,6 +104,7 @@ TrainSettings settings_from(const Options& options, const Communicator& communic
   settings.run = values["run"].as<std::string>();
   settings.threads = static_cast<int>(count(values, "threads", 0, kManyThreads));
   settings.threads = settings.threads > 0 ? settings.threads : default_threads(communicator);
+  settings.pin = pins_threads(values);
   settings.checkpoint_every = count(values, "checkpoint-every");
   settings.keep = static_cast<int>(count(values, "keep", 1, kManyThreads));
   settings.cache = parse_bytes(values["cache"].as<std::string>());

@@ -10,6 +10,7 @@
 #include "comm/exchange.hpp"
 #include "comm/gradient_flow.hpp"
 #include "runtime/aligned.hpp"
+#include "runtime/cores.hpp"
 
 namespace lockstep {
 namespace {
@@ -166,6 +167,7 @@ class MessageFlow final : public GradientFlow {
   /// once the last step is settled, so that the communicator is free for others then.
   void carry(const std::stop_token& stop) {
     try {
+      use_all_cores();
       std::unique_lock lock(mutex_);
       while (!stop.stop_requested()) {
         if (steps_ == 0 || !move_all().pending) {

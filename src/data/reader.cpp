@@ -15,6 +15,7 @@
 
 #include "lockstep/error.hpp"
 #include "runtime/aligned.hpp"
+#include "runtime/cores.hpp"
 
 namespace lockstep {
 namespace {
@@ -268,6 +269,7 @@ bool BatchReader::State::prepare(const std::stop_token& stop, std::uint64_t epoc
 
 void BatchReader::State::run(const std::stop_token& stop) {
   try {
+    use_all_cores();
     std::vector<std::int64_t> rows;
     for (const ViewChunk& chunk : view) {
       rows.push_back(chunk.rows);

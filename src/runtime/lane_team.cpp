@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "runtime/cores.hpp"
+
 #if defined(__SSE2__)
 #include <xmmintrin.h>
 #endif
@@ -41,8 +43,15 @@ void prepare_compute_thread() {
   flush_denormals();
 }
 
-LaneTeam::LaneTeam(int threads) : threads_(threads) {
+void LaneTeam::prepare(int thread) const {
   prepare_compute_thread();
+  if (!cores_.empty()) {
+    pin_thread(cores_[static_cast<std::size_t>(thread)]);
+  }
+}
+
+LaneTeam::LaneTeam(int threads, std::vector<int> cores) : threads_(threads), cores_(std::move(cores)) {
+  prepare(0);
   try {
     for (int t = 1; t < threads; ++t) {
       others_.emplace_back([this, t] { serve(t); });
@@ -53,7 +62,12 @@ LaneTeam::LaneTeam(int threads) : threads_(threads) {
   }
 }
 
-LaneTeam::~LaneTeam() { stop(); }
+LaneTeam::~LaneTeam() {
+  stop();
+  if (!cores_.empty()) {
+    use_all_cores();
+  }
+}
 
 void LaneTeam::stop() {
   stopping_ = true;
@@ -77,7 +91,7 @@ void LaneTeam::run(const std::function<void(int)>& work) {
 }
 
 void LaneTeam::serve(int thread) {
-  prepare_compute_thread();
+  prepare(thread);
   std::uint32_t seen = 0;
   while (true) {
     await_change(round_, seen);

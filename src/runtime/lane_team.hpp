@@ -17,7 +17,8 @@ void prepare_compute_thread();
 /// The threads of a worker. The thread that calls `run` is number 0; the others wait in between, spinning a little and then asleep.
 class LaneTeam {
  public:
-  explicit LaneTeam(int threads);
+  /// `cores`: where each thread is to stay; empty: where the system puts it.
+  explicit LaneTeam(int threads, std::vector<int> cores = {});
   LaneTeam(const LaneTeam&) = delete;
   LaneTeam& operator=(const LaneTeam&) = delete;
   ~LaneTeam();
@@ -32,9 +33,11 @@ class LaneTeam {
  private:
   void stop();
   void serve(int thread);
+  void prepare(int thread) const;
   void call(int thread) noexcept;
 
   int threads_;
+  std::vector<int> cores_;
   const std::function<void(int)>* work_ = nullptr;
   std::atomic<std::uint32_t> round_{0};
   std::atomic<int> busy_{0};

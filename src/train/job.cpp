@@ -4,13 +4,14 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
+#include <bitset>
 #include <cmath>
 #include <numeric>
 #include <set>
 
 #include "data/sha256.hpp"
 #include "plan/lane_price.hpp"
+#include "runtime/cores.hpp"
 #include "train/parameters.hpp"
 #include "train/safetensors.hpp"
 
@@ -38,6 +39,25 @@ std::vector<std::string> who_differs(const Communicator& communicator, const std
   return names;
 }
 
+/// What a worker tells the others of itself.
+struct WorkerShape {
+  int threads = 1;
+  bool share = true;
+  std::bitset<1024> cores;  ///< that its process may use
+};
+
+/// Whether this worker has a core for each thread, no more, and none that another worker of its machine may use.
+bool has_cores_alone(const Communicator& communicator, std::span<const WorkerShape> all) {
+  const int rank = communicator.rank();
+  const WorkerShape& mine = all[static_cast<std::size_t>(rank)];
+  for (int w = 0; w < communicator.size(); ++w) {
+    if (w != rank && communicator.host(w) == communicator.host(rank) && (all[static_cast<std::size_t>(w)].cores & mine.cores).any()) {
+      return false;
+    }
+  }
+  return mine.cores.count() == static_cast<std::size_t>(mine.threads);
+}
+
 /// One short hash a tensor, one after the other.
 std::string tensor_hashes(const std::vector<NamedTensor>& tensors) {
   constexpr std::size_t kDigits = 16;
@@ -55,13 +75,24 @@ JobShape agree_on_job(Communicator& communicator, const Model& model, const Trai
   job.lanes = settings.lanes > 0 ? settings.lanes : default_lanes(model, settings.batch);
   job.threads = settings.threads;
   job.reduce = settings.reduce;
-  const std::array mine{settings.threads, settings.share ? 1 : 0};
-  std::vector<std::array<int, 2>> all(static_cast<std::size_t>(communicator.size()));
-  communicator.all_gather(std::as_bytes(std::span(mine)), std::as_writable_bytes(std::span(all)), {"the number of threads"});
+  WorkerShape mine{settings.threads, settings.share, {}};
+  for (const int core : process_cores()) {
+    mine.cores.set(static_cast<std::size_t>(core));
+  }
+  std::vector<WorkerShape> all(static_cast<std::size_t>(communicator.size()));
+  communicator.all_gather(std::as_bytes(std::span(&mine, 1)), std::as_writable_bytes(std::span(all)), {"the number of threads"});
   job.threads_per_worker.clear();
-  for (const auto& [threads, share] : all) {
-    job.threads_per_worker.push_back(threads);
-    job.share = job.share && share != 0;
+  for (const WorkerShape& worker : all) {
+    job.threads_per_worker.push_back(worker.threads);
+    job.share = job.share && worker.share;
+  }
+  if (settings.pin == Pin::on || (settings.pin == Pin::alone && has_cores_alone(communicator, all))) {
+    const std::vector<int>& cores = process_cores();
+    if (settings.threads > static_cast<int>(cores.size())) {
+      throw UsageError(fmt::format("--pin on: {} threads cannot each have one of the {} cores that rank {} ({}) may use", settings.threads,
+                                   cores.size(), communicator.rank(), communicator.host(communicator.rank())));
+    }
+    job.cores.assign(cores.begin(), cores.begin() + settings.threads);
   }
   if (job.lanes > settings.batch) {
     throw UsageError(fmt::format("--lanes {} is more than --batch {}: some lanes would never have a sample.", job.lanes, settings.batch));
@@ -218,6 +249,9 @@ std::string describe_job(const Communicator& communicator, const Model& model, c
       job.lanes == 1 ? "" : "s", static_cast<double>(batch) / job.lanes, estimated_price(lane_cost(model), batch, job.lanes));
   if (model.least_lane() > 1) {
     text += fmt::format("\nbatch norm sees one lane: {:.4g} samples, not {}", static_cast<double>(batch) / job.lanes, batch);
+  }
+  if (!job.cores.empty()) {
+    text += fmt::format("\neach thread of rank 0 stays on a core of its own: {}", fmt::join(job.cores, ", "));
   }
   if (threads > job.lanes) {
     text +=

@@ -22,7 +22,8 @@ struct JobShape {
   int threads = 1;  ///< of this worker
   std::vector<int> threads_per_worker{1};
   ReduceMode reduce = ReduceMode::exact;
-  bool share = true;  ///< memory with the other workers, where all are on one machine
+  std::vector<int> cores;  ///< one for each thread of this worker to stay on; empty: where the system puts them
+  bool share = true;       ///< memory with the other workers, where all are on one machine
   /// Bytes of results that a thread may keep of lanes at once; the others follow. The bits do not change.
   std::size_t results_at_once = std::size_t{256} << 20;
 };

@@ -47,7 +47,7 @@ StepEngine::StepEngine(Communicator& communicator, const Model& model, const Job
       sgd_(sgd),
       seats_(static_cast<std::size_t>(job.threads)),
       running_(std::make_unique<Running>()),
-      team_(job.threads) {
+      team_(job.threads, job.cores) {
   layout_ = flat_layout(lane_graph(model_, "train", lane_size));
   has_correct_ = model.program("train").has_output("correct");
   const Plan& full = plan("train", lane_size);

@@ -19,6 +19,9 @@
 
 namespace lockstep {
 
+/// Whether each thread stays on a core of its own: alone: where it has one, which no other worker of the machine may use.
+enum class Pin : std::uint8_t { alone, on, off };
+
 /// Everything that decides a run, after options, config file and defaults. All but the last group belongs to the experiment: change it
 /// and the model is another one.
 struct TrainSettings {
@@ -40,6 +43,7 @@ struct TrainSettings {
 
   std::filesystem::path run;
   int threads = 1;
+  Pin pin = Pin::alone;
   std::uint64_t checkpoint_every = 0;  ///< steps; 0: at the end of each epoch only
   int keep = 3;
   std::size_t cache = std::size_t{1} << 30;

@@ -27,11 +27,8 @@ void check_kernels(std::int64_t samples, std::int64_t positions, std::int64_t he
   for (Numbers& numbers : out) {
     std::ranges::transform(numbers, numbers.begin(), [](double number) { return static_cast<float>(number); });
   }
-  expect_cpu_matches_reference({attention_backward_op(),
-                                attrs(heads, causal),
-                                {qkv, y, log_sum, y},
-                                {forward.data[0], out[0], out[1], normal_numbers(y.elements(), 2)}},
-                               1e-5);
+  expect_cpu_matches_reference(
+      {attention_backward_op(), attrs(heads, causal), {qkv, log_sum, y}, {forward.data[0], out[1], normal_numbers(y.elements(), 2)}}, 1e-5);
 }
 
 TEST(Attention, KernelsMatchReferenceAtOddSizes) {

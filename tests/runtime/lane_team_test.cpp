@@ -2,9 +2,13 @@
 
 #include <gtest/gtest.h>
 #include <omp.h>
+#include <sched.h>
 
 #include <atomic>
 #include <stdexcept>
+#include <thread>
+
+#include "runtime/cores.hpp"
 
 namespace lockstep {
 namespace {
@@ -35,6 +39,32 @@ TEST(LaneTeam, AnExceptionComesOutAndTheTeamGoesOn) {
   std::atomic<int> calls{0};
   team.run([&](int) { ++calls; });
   EXPECT_EQ(calls, 3);
+}
+
+TEST(LaneTeam, ThreadsStayOnTheirCores) {
+  const std::vector<int> cores = process_cores();
+  if (cores.size() < 2) {
+    GTEST_SKIP() << "one core";
+  }
+  {
+    LaneTeam team(2, {cores[1], cores[0]});
+    team.run([&](int thread) {
+      for (int look = 0; look < 100; ++look) {
+        EXPECT_EQ(sched_getcpu(), cores[static_cast<std::size_t>(1 - thread)]);
+        std::this_thread::yield();
+      }
+    });
+    std::thread beside([&] {
+      use_all_cores();
+      cpu_set_t set;
+      ASSERT_EQ(sched_getaffinity(0, sizeof set, &set), 0);
+      EXPECT_EQ(CPU_COUNT(&set), static_cast<int>(cores.size()));
+    });
+    beside.join();
+  }
+  cpu_set_t set;
+  ASSERT_EQ(sched_getaffinity(0, sizeof set, &set), 0);
+  EXPECT_EQ(CPU_COUNT(&set), static_cast<int>(cores.size())) << "the first thread is free again after its team's end";
 }
 
 TEST(LaneTeam, LibrariesGetOneThread) {

@@ -22,7 +22,7 @@ std::vector<Value> gradient(const GradientCall& call) {
   if (call.grads[1]) {
     throw UsageError("attention: no gradient flows through its sums of exponentials");
   }
-  return {call.graph.add(attention_backward_op(), call.attrs, {call.inputs[0], call.outputs[0], call.outputs[1], call.grads[0]})};
+  return {call.graph.add(attention_backward_op(), call.attrs, {call.inputs[0], call.outputs[1], call.grads[0]})};
 }
 
 /// 0, 1, … count−1.
@@ -53,11 +53,10 @@ std::vector<Value> expand(Graph& graph, std::span<const Value> in, const Attrs& 
 }
 
 std::vector<TensorType> backward_infer(std::string_view op, std::span<const TensorType> in, const Attrs& attrs) {
-  check_count(op, in, 4);
+  check_count(op, in, 3);
   const AttentionSizes s = attention_sizes(in[0], attrs, op);
-  require_operand(op, in, 1, output_type(s));
-  require_operand(op, in, 2, log_sum_type(s));
-  require_operand(op, in, 3, output_type(s));
+  require_operand(op, in, 1, log_sum_type(s));
+  require_operand(op, in, 2, output_type(s));
   return {in[0]};
 }
 

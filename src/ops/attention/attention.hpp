@@ -8,7 +8,7 @@
 ///   attention           qkv [n, T, 3·C] → y [n, T, C], log_sum [n, heads, T]. A position's numbers are its query, key and value of C
 ///                       each, and of each of these head h has the D = C / heads numbers from h·D. In a head, with s_ij = q_i·k_j / √D:
 ///                       log_sum_i = ln Σ_j exp(s_ij),  p_ij = exp(s_ij − log_sum_i),  y_i = Σ_j p_ij·v_j
-///   attention_backward  qkv, y, log_sum, g [n, T, C] → dqkv [n, T, 3·C]. With r_i = g_i·y_i and t_ij = p_ij·(g_i·v_j − r_i) / √D:
+///   attention_backward  qkv, log_sum, g [n, T, C] → dqkv [n, T, 3·C]. With r_i = Σ_j p_ij·(g_i·v_j) and t_ij = p_ij·(g_i·v_j − r_i) / √D:
 ///                       dq_i = Σ_j t_ij·k_j,  dk_j = Σ_i t_ij·q_i,  dv_j = Σ_i p_ij·g_i
 ///
 /// Attributes of both: heads; causal (1: the sums over j stop at i, a position sees itself and those before it; 0: they run over all).

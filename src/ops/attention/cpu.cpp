@@ -44,19 +44,17 @@ LOCKSTEP_WIDE RowSum exponentials(float* scores, int n, int visible, float scale
 
 /// One query's scores become its weights p = exp(scale·score − log_sum), 0 from `visible` on, and its products g·v become
 /// t = scale·p·(g·v − r).
-LOCKSTEP_WIDE void weigh(float* __restrict scores, float* __restrict products, int n, int visible, float scale, float log_sum, float r) {
+LOCKSTEP_WIDE void weigh(float* __restrict scores, float* __restrict products, int n, int visible, float scale, float log_sum) {
   const int end = touched(n, visible);
   for (int j = 0; j < end; ++j) {
-    const float p = j < visible ? fast::exp_normal(scores[j] * scale - log_sum) : 0.0F;
-    scores[j] = p;
-    products[j] = p * (products[j] - r) * scale;
+    scores[j] = j < visible ? fast::exp_normal(scores[j] * scale - log_sum) : 0.0F;
+  }
+  const auto r = static_cast<float>(sums_of<1>(end, [=](auto at) { return std::array{at(scores) * at(products)}; })[0]);
+  for (int j = 0; j < end; ++j) {
+    products[j] = scores[j] * (products[j] - r) * scale;
   }
   std::fill(scores + end, scores + n, 0.0F);
   std::fill(products + end, products + n, 0.0F);
-}
-
-float dot(const float* a, const float* b, std::int64_t n) {
-  return static_cast<float>(sums_of<1>(n, [=](auto at) { return std::array{at(a) * at(b)}; })[0]);
 }
 
 class AttentionBase : public CpuKernel {
@@ -147,7 +145,7 @@ class AttentionBackwardKernel final : public AttentionBase {
 
   void run(const CpuCall& call) override {
     float *const weights = reinterpret_cast<float*>(call.scratch), *const slopes = weights + tile_size();
-    const float *const qkv = call.input(0), *const all_g = call.input(3);
+    const float *const qkv = call.input(0), *const all_g = call.input(2);
     const std::int64_t packed_row = s_.packed_row();
     for_each_tile([&](const Tile& tile) {
       const float* const g = all_g + plain(tile, tile.begin);
@@ -155,9 +153,8 @@ class AttentionBackwardKernel final : public AttentionBase {
       score(qkv, tile, weights);
       onednn::product(false, true, tile.rows(), tile.seen, s_.width, g, qkv + packed(tile, 2, 0), 0, slopes, {s_.row(), packed_row, 0});
       for (std::int64_t i = 0; i < tile.rows(); ++i) {
-        const float r = dot(call.input(1) + plain(tile, tile.begin + i), g + i * s_.row(), s_.width);
-        const float log_sum = call.input(2)[row(tile, tile.begin + i)];
-        weigh(weights + i * tile.seen, slopes + i * tile.seen, static_cast<int>(tile.seen), visible(tile, i), scale_, log_sum, r);
+        const float log_sum = call.input(1)[row(tile, tile.begin + i)];
+        weigh(weights + i * tile.seen, slopes + i * tile.seen, static_cast<int>(tile.seen), visible(tile, i), scale_, log_sum);
       }
       // The head's first tile sees all positions and writes their keys' and values' gradients, the others add to them.
       const float beta = tile.end == s_.positions ? 0.0F : 1.0F;

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "ops/attention/attention.hpp"
 
@@ -74,25 +75,28 @@ void attention_reference(const ReferenceCall& call) {
 
 void attention_backward_reference(const ReferenceCall& call) {
   const AttentionSizes s = attention_sizes(call.in_types[0], call.attrs, "attention_backward");
-  const std::span<const double> qkv = call.in[0], y = call.in[1], log_sum = call.in[2], g = call.in[3];
+  const std::span<const double> qkv = call.in[0], log_sum = call.in[1], g = call.in[2];
   const std::span<double> out = call.out[0];
+  std::vector<double> p(static_cast<std::size_t>(s.positions)), product(p.size());
   std::ranges::fill(out, 0.0);
   for_each_row(s, [&](const Head& head, std::int64_t i) {
     double r = 0;
-    for (std::int64_t d = 0; d < s.width; ++d) {
-      r += g[head.plain(i, d)] * y[head.plain(i, d)];
+    for (std::int64_t j = 0; j < head.seen(i); ++j) {
+      const auto at = static_cast<std::size_t>(j);
+      p[at] = std::exp(head.score(qkv, i, j) - log_sum[head.row(i)]);
+      product[at] = 0;
+      for (std::int64_t d = 0; d < s.width; ++d) {
+        product[at] += g[head.plain(i, d)] * qkv[head.packed(2, j, d)];
+      }
+      r += p[at] * product[at];
     }
     for (std::int64_t j = 0; j < head.seen(i); ++j) {
-      const double p = std::exp(head.score(qkv, i, j) - log_sum[head.row(i)]);
-      double product = 0;
-      for (std::int64_t d = 0; d < s.width; ++d) {
-        product += g[head.plain(i, d)] * qkv[head.packed(2, j, d)];
-      }
-      const double t = p * (product - r) / std::sqrt(static_cast<double>(s.width));
+      const auto at = static_cast<std::size_t>(j);
+      const double t = p[at] * (product[at] - r) / std::sqrt(static_cast<double>(s.width));
       for (std::int64_t d = 0; d < s.width; ++d) {
         out[head.packed(0, i, d)] += t * qkv[head.packed(1, j, d)];
         out[head.packed(1, j, d)] += t * qkv[head.packed(0, i, d)];
-        out[head.packed(2, j, d)] += p * g[head.plain(i, d)];
+        out[head.packed(2, j, d)] += p[at] * g[head.plain(i, d)];
       }
     }
   });
