@@ -53,18 +53,16 @@ void wake(Communicator& communicator, int workers) {
 
 std::vector<Row> rows(const po::variables_map& values, const Communicator& communicator) {
   const std::vector<std::int64_t> counts = parse_list(values["workers"].as<std::string>());
-  const std::string mode = values["mode"].as<std::string>();
+  constexpr std::array<std::string_view, 2> kModes{"strong", "weak"};
+  const bool strong = choice(values, "mode", kModes) == 0;
   const std::int64_t most = *std::ranges::max_element(counts);
-  if (mode != "strong" && mode != "weak") {
-    throw UsageError(fmt::format("--mode {}: there are strong and weak", mode));
-  }
   if (most > communicator.size()) {
     throw UsageError(fmt::format("--workers {}: only {} were started; start as many with mpirun -n {}", most, communicator.size(), most));
   }
   std::vector<Row> rows;
   for (const std::int64_t workers : counts) {
     Row row{static_cast<int>(workers), chosen_job(values), {}, {}};
-    const std::int64_t share = mode == "strong" ? most : workers;
+    const std::int64_t share = strong ? most : workers;
     row.job.settings.batch = row.job.workload.batch * share;
     row.job.settings.lanes = static_cast<int>(share) * (row.job.settings.lanes > 0 ? row.job.settings.lanes : row.job.settings.threads);
     rows.push_back(std::move(row));

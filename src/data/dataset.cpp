@@ -79,19 +79,19 @@ Field Dataset::State::read_field_info(const Hdf5File& file, const std::string& w
 void Dataset::State::add_shard(const std::string& name, int number, int count) {
   const std::string where = (path / name).string();
   const Hdf5File file = Hdf5File::open(path / name);
-  if (!file.has_attribute("/", "lockstep_format")) {
+  if (!file.has_attribute("lockstep_format")) {
     throw DataError(fmt::format("{}: was not written by Lockstep.\n  Convert it with: lockstep import", where));
   }
-  if (const std::int64_t format = file.integer_attribute("/", "lockstep_format"); format != kDatasetFormat) {
+  if (const std::int64_t format = file.integer_attribute("lockstep_format"); format != kDatasetFormat) {
     throw DataError(
         fmt::format("{}: has format {}, but this program reads format {}.\n  Import the dataset again.", where, format, kDatasetFormat));
   }
-  if (const std::int64_t shard_count = file.integer_attribute("/", "shards");
-      shard_count != count || file.integer_attribute("/", "shard") != number) {
+  if (const std::int64_t shard_count = file.integer_attribute("shards");
+      shard_count != count || file.integer_attribute("shard") != number) {
     throw DataError(fmt::format("{}: says that it is shard {} of {}, but the folder has {}.\n  Copy the dataset again.", where,
-                                file.integer_attribute("/", "shard"), shard_count, count));
+                                file.integer_attribute("shard"), shard_count, count));
   }
-  Shard shard{name, file.text_attribute("/", "checksum"), file.integer_attribute("/", "rows"), 0};
+  Shard shard{name, file.text_attribute("checksum"), file.integer_attribute("rows"), 0};
   std::vector<Field> found;
   for (const std::string& field : file.children()) {
     found.push_back(read_field_info(file, where, field, shard));
@@ -99,9 +99,9 @@ void Dataset::State::add_shard(const std::string& name, int number, int count) {
   if (found.empty() || shard.rows < 1) {
     throw DataError(fmt::format("{}: holds no rows.\n  Import the dataset again.", where));
   }
-  const auto found_classes = file.texts_attribute("/", "classes");
-  const auto found_mean = file.reals_attribute("/", "mean");
-  const auto found_std = file.reals_attribute("/", "std");
+  const auto found_classes = file.texts_attribute("classes");
+  const auto found_mean = file.reals_attribute("mean");
+  const auto found_std = file.reals_attribute("std");
   if (number == 0) {
     fields = found;
     classes = found_classes;

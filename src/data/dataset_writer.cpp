@@ -47,14 +47,14 @@ void DatasetWriter::flush() {
 }
 
 void DatasetWriter::end_shard() {
-  file_->set_attribute("/", "lockstep_format", kDatasetFormat);
-  file_->set_attribute("/", "rows", shard_rows_);
-  file_->set_attribute("/", "shard", shard_);
-  file_->set_attribute("/", "shards", shards());
-  file_->set_attribute("/", "mean", options_.mean);
-  file_->set_attribute("/", "std", options_.std);
-  file_->set_attribute("/", "classes", options_.class_names);
-  file_->set_attribute("/", "checksum", hash_->finish(options_.mean, options_.std, options_.class_names));
+  file_->set_attribute("lockstep_format", kDatasetFormat);
+  file_->set_attribute("rows", shard_rows_);
+  file_->set_attribute("shard", shard_);
+  file_->set_attribute("shards", shards());
+  file_->set_attribute("mean", options_.mean);
+  file_->set_attribute("std", options_.std);
+  file_->set_attribute("classes", options_.class_names);
+  file_->set_attribute("checksum", hash_->finish(options_.mean, options_.std, options_.class_names));
   file_->close();
   file_.reset();
   ++shard_;

@@ -182,8 +182,6 @@ std::string rows_of(const std::string& path, std::int64_t first, std::int64_t ro
   return rows < 0 ? path : fmt::format("rows {}..{} of {}", first, first + rows - 1, path);
 }
 
-std::string attribute_of(const std::string& object, const std::string& name) { return fmt::format("the attribute {} of {}", name, object); }
-
 Handle text_type(const Call& call) {
   Handle type = call.need(H5Tcopy(H5T_C_S1), H5Tclose);
   call.check(H5Tset_size(type, H5T_VARIABLE));
@@ -192,45 +190,43 @@ Handle text_type(const Call& call) {
 }
 
 /// `length` < 0 makes a scalar.
-void write_attribute(const Call& call, hid_t file, const std::string& object, const std::string& name, hid_t type_on_disk,
-                     hid_t type_in_memory, std::int64_t length, const void* values) {
-  const Handle id = call.need(H5Oopen(file, object.c_str(), H5P_DEFAULT), H5Oclose);
-  if (H5Aexists(id, name.c_str()) > 0) {
-    call.check(H5Adelete(id, name.c_str()));
+void write_attribute(const Call& call, hid_t file, const std::string& name, hid_t type_on_disk, hid_t type_in_memory, std::int64_t length,
+                     const void* values) {
+  if (H5Aexists(file, name.c_str()) > 0) {
+    call.check(H5Adelete(file, name.c_str()));
   }
   const auto n = static_cast<hsize_t>(length);
   const Handle space = call.need(length < 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &n, nullptr), H5Sclose);
-  const Handle attribute = call.need(H5Acreate2(id, name.c_str(), type_on_disk, space, H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
+  const Handle id = call.need(H5Acreate2(file, name.c_str(), type_on_disk, space, H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
   if (length != 0) {
-    call.check(H5Awrite(attribute, type_in_memory, values));
+    call.check(H5Awrite(id, type_in_memory, values));
   }
 }
 
 /// All values of an attribute of that class, which `kind` names: "an integer".
 template <class T>
-std::vector<T> read_attribute(const Call& call, hid_t file, const std::string& object, const std::string& name, H5T_class_t wanted,
-                              const char* kind, hid_t type_in_memory) {
-  const Handle id = call.need(H5Oopen(file, object.c_str(), H5P_DEFAULT), H5Oclose);
-  if (H5Aexists(id, name.c_str()) <= 0) {
-    call.refuse(fmt::format("{} has no attribute {}.", object, name));
+std::vector<T> read_attribute(const Call& call, hid_t file, const std::string& name, H5T_class_t wanted, const char* kind,
+                              hid_t type_in_memory) {
+  if (H5Aexists(file, name.c_str()) <= 0) {
+    call.refuse(fmt::format("has no attribute {}.", name));
   }
-  const Handle attribute = call.need(H5Aopen(id, name.c_str(), H5P_DEFAULT), H5Aclose);
-  const Handle type = call.need(H5Aget_type(attribute), H5Tclose);
+  const Handle id = call.need(H5Aopen(file, name.c_str(), H5P_DEFAULT), H5Aclose);
+  const Handle type = call.need(H5Aget_type(id), H5Tclose);
   if (H5Tget_class(type) != wanted) {
-    call.refuse(fmt::format("{} is not {}.", attribute_of(object, name), kind));
+    call.refuse(fmt::format("the attribute {} is not {}.", name, kind));
   }
-  const Handle space = call.need(H5Aget_space(attribute), H5Sclose);
+  const Handle space = call.need(H5Aget_space(id), H5Sclose);
   std::vector<T> values(static_cast<std::size_t>(std::max<hssize_t>(0, H5Sget_simple_extent_npoints(space))));
   if (!values.empty()) {
-    call.check(H5Aread(attribute, type_in_memory, values.data()));
+    call.check(H5Aread(id, type_in_memory, values.data()));
   }
   return values;
 }
 
 template <class T>
-T only(std::vector<T> values, const std::string& file, const std::string& what) {
+T only(std::vector<T> values, const std::string& file, const std::string& attribute) {
   if (values.size() != 1) {
-    throw Hdf5Error(fmt::format("{}: {} holds {} values, not one.", file, what, values.size()), false);
+    throw Hdf5Error(fmt::format("{}: the attribute {} holds {} values, not one.", file, attribute, values.size()), false);
   }
   return std::move(values[0]);
 }
@@ -365,58 +361,55 @@ void Hdf5File::read_rows(const std::string& path, DType dtype, std::int64_t firs
   }
 }
 
-void Hdf5File::set_attribute(const std::string& object, const std::string& name, std::string_view text) {
-  const Call call(name_, "cannot write " + attribute_of(object, name));
+void Hdf5File::set_attribute(const std::string& name, std::string_view text) {
+  const Call call(name_, "cannot write the attribute " + name);
   const std::string owned(text);
   const char* const pointer = owned.c_str();
   const Handle type = text_type(call);
-  write_attribute(call, id_, object, name, type, type, -1, &pointer);
+  write_attribute(call, id_, name, type, type, -1, &pointer);
 }
 
-void Hdf5File::set_attribute(const std::string& object, const std::string& name, std::int64_t number) {
-  const Call call(name_, "cannot write " + attribute_of(object, name));
-  write_attribute(call, id_, object, name, H5T_STD_I64LE, H5T_NATIVE_INT64, -1, &number);
+void Hdf5File::set_attribute(const std::string& name, std::int64_t number) {
+  const Call call(name_, "cannot write the attribute " + name);
+  write_attribute(call, id_, name, H5T_STD_I64LE, H5T_NATIVE_INT64, -1, &number);
 }
 
-void Hdf5File::set_attribute(const std::string& object, const std::string& name, const std::vector<std::string>& texts) {
-  const Call call(name_, "cannot write " + attribute_of(object, name));
+void Hdf5File::set_attribute(const std::string& name, const std::vector<std::string>& texts) {
+  const Call call(name_, "cannot write the attribute " + name);
   std::vector<const char*> pointers(texts.size());
   std::ranges::transform(texts, pointers.begin(), [](const std::string& text) { return text.c_str(); });
   const Handle type = text_type(call);
-  write_attribute(call, id_, object, name, type, type, std::ssize(pointers), pointers.data());
+  write_attribute(call, id_, name, type, type, std::ssize(pointers), pointers.data());
 }
 
-void Hdf5File::set_attribute(const std::string& object, const std::string& name, const std::vector<double>& numbers) {
-  const Call call(name_, "cannot write " + attribute_of(object, name));
-  write_attribute(call, id_, object, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, std::ssize(numbers), numbers.data());
+void Hdf5File::set_attribute(const std::string& name, const std::vector<double>& numbers) {
+  const Call call(name_, "cannot write the attribute " + name);
+  write_attribute(call, id_, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, std::ssize(numbers), numbers.data());
 }
 
-bool Hdf5File::has_attribute(const std::string& object, const std::string& name) const {
-  const Call call(name_, "cannot look for " + attribute_of(object, name));
-  const htri_t there = H5Aexists_by_name(id_, object.c_str(), name.c_str(), H5P_DEFAULT);
+bool Hdf5File::has_attribute(const std::string& name) const {
+  const Call call(name_, "cannot look for the attribute " + name);
+  const htri_t there = H5Aexists(id_, name.c_str());
   call.check(there);
   return there > 0;
 }
 
-std::string Hdf5File::text_attribute(const std::string& object, const std::string& name) const {
-  return only(texts_attribute(object, name), name_, attribute_of(object, name));
+std::string Hdf5File::text_attribute(const std::string& name) const { return only(texts_attribute(name), name_, name); }
+
+std::int64_t Hdf5File::integer_attribute(const std::string& name) const {
+  const Call call(name_, "cannot read the attribute " + name);
+  return only(read_attribute<std::int64_t>(call, id_, name, H5T_INTEGER, "an integer", H5T_NATIVE_INT64), name_, name);
 }
 
-std::int64_t Hdf5File::integer_attribute(const std::string& object, const std::string& name) const {
-  const Call call(name_, "cannot read " + attribute_of(object, name));
-  return only(read_attribute<std::int64_t>(call, id_, object, name, H5T_INTEGER, "an integer", H5T_NATIVE_INT64), name_,
-              attribute_of(object, name));
+std::vector<double> Hdf5File::reals_attribute(const std::string& name) const {
+  const Call call(name_, "cannot read the attribute " + name);
+  return read_attribute<double>(call, id_, name, H5T_FLOAT, "a floating-point number", H5T_NATIVE_DOUBLE);
 }
 
-std::vector<double> Hdf5File::reals_attribute(const std::string& object, const std::string& name) const {
-  const Call call(name_, "cannot read " + attribute_of(object, name));
-  return read_attribute<double>(call, id_, object, name, H5T_FLOAT, "a floating-point number", H5T_NATIVE_DOUBLE);
-}
-
-std::vector<std::string> Hdf5File::texts_attribute(const std::string& object, const std::string& name) const {
-  const Call call(name_, "cannot read " + attribute_of(object, name));
+std::vector<std::string> Hdf5File::texts_attribute(const std::string& name) const {
+  const Call call(name_, "cannot read the attribute " + name);
   std::vector<std::string> texts;
-  for (char* const text : read_attribute<char*>(call, id_, object, name, H5T_STRING, "a text", text_type(call))) {
+  for (char* const text : read_attribute<char*>(call, id_, name, H5T_STRING, "a text", text_type(call))) {
     texts.emplace_back(text == nullptr ? "" : text);
     H5free_memory(text);
   }

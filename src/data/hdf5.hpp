@@ -94,20 +94,18 @@ class Hdf5File {
   void write_rows(const std::string& path, DType dtype, std::int64_t first, std::int64_t rows, std::span<const std::byte> bytes);
   void read_rows(const std::string& path, DType dtype, std::int64_t first, std::int64_t rows, std::span<std::byte> bytes) const;
 
-  // Attributes of a group or dataset ("/" is the file's root). Setting one again replaces it. Long texts are better stored as u8 datasets.
-  void set_attribute(const std::string& object, const std::string& name, std::string_view text);
-  void set_attribute(const std::string& object, const std::string& name, const char* text) {
-    set_attribute(object, name, std::string_view(text));
-  }
-  void set_attribute(const std::string& object, const std::string& name, std::int64_t number);
-  void set_attribute(const std::string& object, const std::string& name, const std::vector<std::string>& texts);
-  void set_attribute(const std::string& object, const std::string& name, const std::vector<double>& numbers);
-  [[nodiscard]] bool has_attribute(const std::string& object, const std::string& name) const;
-  /// Each throws Hdf5Error naming the file, object and attribute when it is missing or of another type.
-  [[nodiscard]] std::string text_attribute(const std::string& object, const std::string& name) const;
-  [[nodiscard]] std::int64_t integer_attribute(const std::string& object, const std::string& name) const;
-  [[nodiscard]] std::vector<std::string> texts_attribute(const std::string& object, const std::string& name) const;
-  [[nodiscard]] std::vector<double> reals_attribute(const std::string& object, const std::string& name) const;
+  // Attributes of the file's root. Setting one again replaces it. Long texts are better stored as u8 datasets.
+  void set_attribute(const std::string& name, std::string_view text);
+  void set_attribute(const std::string& name, const char* text) { set_attribute(name, std::string_view(text)); }
+  void set_attribute(const std::string& name, std::int64_t number);
+  void set_attribute(const std::string& name, const std::vector<std::string>& texts);
+  void set_attribute(const std::string& name, const std::vector<double>& numbers);
+  [[nodiscard]] bool has_attribute(const std::string& name) const;
+  /// Each throws Hdf5Error naming the file and the attribute when it is missing or of another type.
+  [[nodiscard]] std::string text_attribute(const std::string& name) const;
+  [[nodiscard]] std::int64_t integer_attribute(const std::string& name) const;
+  [[nodiscard]] std::vector<std::string> texts_attribute(const std::string& name) const;
+  [[nodiscard]] std::vector<double> reals_attribute(const std::string& name) const;
 
  private:
   static constexpr std::int64_t kAllRows = -1;  ///< for `rows`: the whole dataset, which may be a scalar

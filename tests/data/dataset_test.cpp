@@ -111,12 +111,12 @@ TEST(Dataset, ShardsOfWrongFormAreRefused) {
     file.create_dataset("/labels", DType::i32, {labels}, chunk_rows);
     for (const auto& [name, value] :
          {std::pair{"lockstep_format", format}, {"rows", std::int64_t{8}}, {"shard", std::int64_t{0}}, {"shards", std::int64_t{1}}}) {
-      file.set_attribute("/", name, value);
+      file.set_attribute(name, value);
     }
-    file.set_attribute("/", "checksum", "");
-    file.set_attribute("/", "classes", std::vector<std::string>{});
-    file.set_attribute("/", "mean", std::vector<double>{});
-    file.set_attribute("/", "std", std::vector<double>{});
+    file.set_attribute("checksum", "");
+    file.set_attribute("classes", std::vector<std::string>{});
+    file.set_attribute("mean", std::vector<double>{});
+    file.set_attribute("std", std::vector<double>{});
     file.close();
   };
   write(1, 8, 4);
