@@ -51,10 +51,7 @@ class SyntheticDataset {
  private:
   void write(std::int64_t rows) const {
     const std::int64_t row_bytes = kSample.elements();
-    DatasetOptions options;
-    options.mean = {127.5};
-    options.std = {73.9};  // of uniform bytes
-    options.rows_per_shard = 64 * kMiB / row_bytes;
+    const DatasetOptions options{.mean = {127.5}, .std = {73.9}, .rows_per_shard = 64 * kMiB / row_bytes};  // of uniform bytes
     DatasetWriter writer(path_, {{"features", kSample, DType::u8}, {"labels", {}, DType::i32}}, rows, options);
     constexpr std::int64_t kRows = 1024;
     std::vector<std::uint64_t> noise(static_cast<std::size_t>(kRows * row_bytes) / sizeof(std::uint64_t));
@@ -139,13 +136,13 @@ class StreamBench {
   }
 
   void epoch(std::uint64_t number, std::span<Arm* const> arms) {
-    ReaderOptions options;
-    options.rows = {0, table_.samples()};
-    options.order = OrderKind::chunk;
-    options.lane_begin = engine_.lanes().begin;
-    options.lane_end = engine_.lanes().end;
-    options.epoch = number;
-    options.end_epoch = number + 1;
+    const LaneRange mine = engine_.lanes();
+    const ReaderOptions options{.rows = {0, table_.samples()},
+                                .order = OrderKind::chunk,
+                                .lane_begin = mine.begin,
+                                .lane_end = mine.end,
+                                .epoch = number,
+                                .end_epoch = number + 1};
     std::vector<std::unique_ptr<BatchReader>> readers;
     for (const Arm* arm : arms) {
       readers.push_back(std::make_unique<BatchReader>(arm->cache, table_, options));
@@ -200,12 +197,12 @@ struct Tally {
 Tally over_workers(Communicator& communicator, const Tally& mine) {
   Tally sum;
   for (const Tally& each : gather(communicator, mine, "the end of the benchmark")) {
-    sum.bytes_read += each.bytes_read;
-    sum.bytes_disk += each.bytes_disk;
-    sum.stream_wait_share = std::max(sum.stream_wait_share, each.stream_wait_share);
-    sum.memory_wait_share = std::max(sum.memory_wait_share, each.memory_wait_share);
-    sum.without_data_mib = std::max(sum.without_data_mib, each.without_data_mib);
-    sum.growth_mib = std::max(sum.growth_mib, each.growth_mib);
+    for (const auto added : {&Tally::bytes_read, &Tally::bytes_disk}) {
+      sum.*added += each.*added;
+    }
+    for (const auto greatest : {&Tally::stream_wait_share, &Tally::memory_wait_share, &Tally::without_data_mib, &Tally::growth_mib}) {
+      sum.*greatest = std::max(sum.*greatest, each.*greatest);
+    }
   }
   return sum;
 }

@@ -45,11 +45,7 @@ class Source {
     const Dataset dataset = Dataset::open(training_part(job.data));
     check_dataset(model, dataset);
     table_ = std::make_unique<StepTable>(dataset.rows(), job.settings.batch, lanes, static_cast<int>(model.least_lane()));
-    ReaderOptions options;
-    options.rows = {0, dataset.rows()};
-    options.order = OrderKind::chunk;
-    options.lane_begin = mine.begin;
-    options.lane_end = mine.end;
+    const ReaderOptions options{.rows = {0, dataset.rows()}, .order = OrderKind::chunk, .lane_begin = mine.begin, .lane_end = mine.end};
     constexpr std::size_t kCache = 64 << 20;
     reader_ = std::make_unique<BatchReader>(std::make_shared<ChunkCache>(dataset, kCache), *table_, options);
   }
