@@ -5,6 +5,7 @@
 
 #include "cli/bare_products.hpp"
 #include "cli/bench.hpp"
+#include "ops/table.hpp"
 #include "plan/compile.hpp"
 #include "plan/lane_price.hpp"
 #include "train/parameters.hpp"
@@ -43,7 +44,11 @@ std::vector<Kernel> time_kernels(const Workload& workload, const Model& model, i
   return kernels;
 }
 
-bool is_product(const Kernel& kernel) { return kernel.label.starts_with("matmul") || kernel.label.starts_with("conv2d"); }
+/// Whether bare_products_ms counts its products.
+bool is_product(const Kernel& kernel) {
+  const OpEntry* const op = find_op(std::string_view(kernel.label).substr(0, kernel.label.find(' ')));
+  return kernel.label.starts_with("conv2d") || (op != nullptr && op->products != nullptr);
+}
 
 }  // namespace
 
@@ -81,6 +86,7 @@ int bench_step(const po::variables_map& values, Communicator& communicator) {
                                       {"kernel_ms", bare},
                                       {"step_over_kernels", ms / bare},
                                       {"plan_kernel_ms", products / job.settings.threads},
+                                      {"all_kernel_ms", all / job.settings.threads},
                                       {"compute_ms", measured.compute_ms},
                                       {"exposed_ms", measured.exposed_ms},
                                       {"data_wait_ms", measured.data_wait_ms},
