@@ -94,28 +94,32 @@ herr_t no_locking(hid_t list) { return H5Pset_file_locking(list, false, true); }
 herr_t no_locking(hid_t) { return 0; }  // These versions lock only where HDF5_USE_FILE_LOCKING lets them.
 #endif
 
-/// New files on disk have the format of HDF5 1.10, whose metadata carry checksums. Files in memory have the oldest format:
-/// H5Fget_file_image clears a flag in newer superblocks without renewing the superblock's checksum, so that nobody could open the image.
+Handle creation_list(const Call& call, hid_t of_class) {
+  Handle list = call.need(H5Pcreate(of_class), H5Pclose);
+  call.check(H5Pset_obj_track_times(list, false));
+  return list;
+}
+
 Handle access_list(const Call& call, bool in_memory) {
   Handle list = call.need(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
-  call.check(H5Pset_libver_bounds(list, in_memory ? H5F_LIBVER_EARLIEST : H5F_LIBVER_V110, H5F_LIBVER_V110));
-  if (in_memory) {
-    call.check(H5Pset_fapl_core(list, 1U << 20, false));
-  }
-  call.check(no_locking(list));
+  call.check(in_memory ? H5Pset_fapl_core(list, 1U << 20, false) : no_locking(list));
   return list;
+}
+
+/// New files on disk have the format of HDF5 1.10, whose metadata carry checksums. Files in memory have the oldest format:
+/// H5Fget_file_image clears a flag in newer superblocks without renewing the superblock's checksum, so that nobody could open the image.
+hid_t create_file(const Call& call, const std::string& name, bool in_memory) {
+  const Handle access = access_list(call, in_memory);
+  call.check(H5Pset_libver_bounds(access, in_memory ? H5F_LIBVER_EARLIEST : H5F_LIBVER_V110, H5F_LIBVER_V110));
+  const hid_t id = H5Fcreate(name.c_str(), H5F_ACC_TRUNC, creation_list(call, H5P_FILE_CREATE), access);
+  call.check(id);
+  return id;
 }
 
 /// HDF5 takes two files in memory of the same name for one file. Called under the lock.
 std::string memory_name() {
   static std::uint64_t made = 0;
   return fmt::format("memory {}", ++made);
-}
-
-Handle creation_list(const Call& call, hid_t of_class) {
-  Handle list = call.need(H5Pcreate(of_class), H5Pclose);
-  call.check(H5Pset_obj_track_times(list, false));
-  return list;
 }
 
 /// Creates the groups on the way to a new object.
@@ -254,17 +258,13 @@ Hdf5File Hdf5File::open(const std::filesystem::path& path) {
 Hdf5File Hdf5File::create(const std::filesystem::path& path) {
   const std::string name = path.string();
   const Call call(name, "cannot be created");
-  const hid_t id = H5Fcreate(name.c_str(), H5F_ACC_TRUNC, creation_list(call, H5P_FILE_CREATE), access_list(call, false));
-  call.check(id);
-  return {name, id};
+  return {name, create_file(call, name, false)};
 }
 
 Hdf5File Hdf5File::create_in_memory() {
   static const std::string what = "a file in memory";
   const Call call(what, "cannot be created");
-  const hid_t id = H5Fcreate(memory_name().c_str(), H5F_ACC_TRUNC, creation_list(call, H5P_FILE_CREATE), access_list(call, true));
-  call.check(id);
-  return {what, id};
+  return {what, create_file(call, memory_name(), true)};
 }
 
 Hdf5File Hdf5File::from_image(std::span<const std::byte> bytes, const std::string& name) {
