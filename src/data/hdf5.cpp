@@ -141,11 +141,12 @@ OpenDataset open_dataset(const Call& call, hid_t file, const std::string& path) 
   OpenDataset set{{found, H5Dclose}, call.need(H5Dget_type(found), H5Tclose), call.need(H5Dget_space(found), H5Sclose), {}, {}};
   set.dims.resize(static_cast<std::size_t>(std::max(0, H5Sget_simple_extent_ndims(set.space))));
   call.check(H5Sget_simple_extent_dims(set.space, set.dims.data(), nullptr));
-  const Handle native = call.need(H5Tget_native_type(set.type, H5T_DIR_DEFAULT), H5Tclose);
-  for (const DType dtype : {DType::f32, DType::i32, DType::u8}) {
-    if (H5Tequal(native, in_memory(dtype)) > 0) {
-      set.dtype = dtype;
-    }
+  const H5T_class_t kind = H5Tget_class(set.type);
+  const std::size_t bytes = H5Tget_size(set.type);
+  if (kind == H5T_FLOAT && bytes == 4) {
+    set.dtype = DType::f32;
+  } else if (kind == H5T_INTEGER && bytes == (H5Tget_sign(set.type) == H5T_SGN_NONE ? 1 : 4)) {
+    set.dtype = bytes == 1 ? DType::u8 : DType::i32;
   }
   return set;
 }
