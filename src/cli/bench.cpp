@@ -20,21 +20,27 @@ Workload chosen_workload(const po::variables_map& values) {
   return chosen;
 }
 
+TrainSettings chosen_settings(const po::variables_map& values) {
+  TrainSettings settings;
+  settings.threads = static_cast<int>(std::max<std::int64_t>(1, values["threads"].as<std::int64_t>()));
+  settings.lanes = static_cast<int>(values["lanes"].as<std::int64_t>());
+  settings.share = shares_memory(values);
+  settings.pin = pins_threads(values);
+  return settings;
+}
+
 StepJob chosen_job(const po::variables_map& values) {
   StepJob job;
   job.workload = chosen_workload(values);
-  job.threads = static_cast<int>(std::max<std::int64_t>(1, values["threads"].as<std::int64_t>()));
-  job.lanes = static_cast<int>(values["lanes"].as<std::int64_t>());
+  job.settings = chosen_settings(values);
   job.steps = static_cast<int>(values["steps"].as<std::int64_t>());
-  job.share = shares_memory(values);
-  job.pin = pins_threads(values);
   job.data = values["data"].as<std::string>();
   if (job.steps < 1) {
     throw UsageError("--steps must be at least 1");
   }
   if (!job.data.empty()) {
     const Dataset dataset = Dataset::open(training_part(job.data));
-    job.workload.model.sample = dataset.fields()[dataset.field_index("features")].sample;
+    job.workload.model.sample = dataset.field("features").sample;
     job.workload.model.classes = count_classes(dataset);
   }
   return job;

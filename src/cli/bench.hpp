@@ -5,7 +5,6 @@
 
 #include "cli/options.hpp"
 #include "train/trainer.hpp"
-#include "train/step_engine.hpp"
 #include "train/workloads.hpp"
 
 /// What the benchmarks share. Each takes the options of `lockstep bench` and returns the exit code.
@@ -19,30 +18,38 @@ int bench_scaling(const po::variables_map& values, Communicator& communicator);
 /// A job to be measured.
 struct StepJob {
   Workload workload;
-  std::int64_t batch = 0;  ///< of all workers
-  int lanes = 0;           ///< 0: as in training
-  int threads = 1;         ///< of each worker
+  TrainSettings settings;  ///< batch of all workers, lanes, threads of each worker, sharing, pinning
   int steps = 50;          ///< measured, after a warm-up of a tenth
-  bool share = true;       ///< memory with the other workers, where all are on one machine
-  Pin pin = Pin::alone;
-  std::string data;  ///< a dataset to stream; empty: synthetic samples made once
+  std::string data;        ///< a dataset to stream; empty: synthetic samples made once
 };
 
-/// Where a step's time goes. Of several workers the means, if nothing else is said.
-struct StepMeasure {
-  int lanes = 0;
-  std::string exchange;         ///< how gradients travel
-  std::vector<double> ms;       ///< rank 0's, of each step
-  double start_up_seconds = 0;  ///< from the start of the slowest process to the end of its first step
+/// Where one worker's step time goes, and what else it took.
+struct StepFigures {
+  double start_up_seconds = 0;  ///< from the start of the process to the end of its first step
   double compute_ms = 0;        ///< of the first thread: lanes, sums, updates
   double exposed_ms = 0;        ///< for the others, and for what of the exchange is not hidden
   double data_wait_ms = 0;      ///< for the reader
-  double imbalance = 0;         ///< the slowest worker's compute over the mean, less 1
   double bytes_sent = 0;        ///< a step
+  double peak_memory_mb = 0;
+};
+
+/// Of several workers the figures are the means, but the greatest start-up and memory.
+struct StepMeasure : StepFigures {
+  int lanes = 0;
+  std::string exchange;         ///< how gradients travel
+  std::vector<double> ms;       ///< rank 0's, of each step
+  double imbalance = 0;         ///< the slowest worker's compute over the mean, less 1
   std::int64_t parameters = 0;  ///< elements of the flat array
   std::string parameter_hash;   ///< after all steps
-  double peak_memory_mb = 0;    ///< the greatest
 };
+
+/// Every worker's value, in the order of ranks. Every worker must call it.
+template <class T>
+std::vector<T> gather(Communicator& communicator, const T& mine, const char* what) {
+  std::vector<T> all(static_cast<std::size_t>(communicator.size()));
+  communicator.all_gather(std::as_bytes(std::span(&mine, 1)), std::as_writable_bytes(std::span(all)), {what});
+  return all;
+}
 
 /// What the options ask for, all but the batch.
 [[nodiscard]] StepJob chosen_job(const po::variables_map& values);
@@ -64,6 +71,8 @@ struct ExchangeMeasure {
 
 /// The workload that the options ask for, with their batch (a worker's) and batch norm.
 [[nodiscard]] Workload chosen_workload(const po::variables_map& values);
+/// Their threads, lanes, sharing and pinning.
+[[nodiscard]] TrainSettings chosen_settings(const po::variables_map& values);
 /// Requires at least one value; of an even number the greater of the middle two.
 [[nodiscard]] double median(std::vector<double> values);
 /// One JSON object in a line, or a line for each value.

@@ -19,12 +19,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double greatest(Communicator& communicator, double mine) {
-  std::vector<double> all(static_cast<std::size_t>(communicator.size()));
-  communicator.all_gather(std::as_bytes(std::span(&mine, 1)), std::as_writable_bytes(std::span(all)), {"comparing times"});
-  return *std::ranges::max_element(all);
-}
-
 /// One array a worker and its two sums. Elements are small whole numbers, so any order of adding gives the same.
 class SumBench {
  public:
@@ -99,7 +93,7 @@ class SumBench {
       }
       wrong += result[i] == expected ? 0 : 1;
     }
-    return greatest(communicator_, ms);
+    return std::ranges::max(gather(communicator_, ms, "comparing times"));
   }
 
  private:
@@ -171,9 +165,7 @@ ExchangeMeasure measure_exchange(Communicator& communicator, std::int64_t floats
       measured.library_ms.push_back(library_ms(times));
     }
   }
-  std::vector<std::int64_t> wrong(static_cast<std::size_t>(communicator.size()));
-  communicator.all_gather(std::as_bytes(std::span(&measured.wrong, 1)), std::as_writable_bytes(std::span(wrong)),
-                          {"counting wrong elements"});
+  const std::vector<std::int64_t> wrong = gather(communicator, measured.wrong, "counting wrong elements");
   measured.wrong = std::accumulate(wrong.begin(), wrong.end(), std::int64_t{0});
   return measured;
 }

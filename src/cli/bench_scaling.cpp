@@ -27,7 +27,7 @@ struct Row {
   [[nodiscard]] double step_ms() const {
     return median(of([](const StepMeasure& m) { return median(m.ms); }));
   }
-  [[nodiscard]] double rate() const { return 1000 * static_cast<double>(job.batch) / step_ms(); }
+  [[nodiscard]] double rate() const { return 1000 * static_cast<double>(job.settings.batch) / step_ms(); }
 };
 
 /// Until rank 0 says that the others are through; sleeps, since they need the cores.
@@ -53,20 +53,18 @@ void wake(Communicator& communicator, int workers) {
 
 std::vector<Row> rows(const po::variables_map& values, const Communicator& communicator) {
   const std::vector<std::int64_t> counts = parse_list(values["workers"].as<std::string>());
-  const std::string mode = values["mode"].as<std::string>();
+  constexpr std::array<std::string_view, 2> kModes{"strong", "weak"};
+  const bool strong = choice(values, "mode", kModes) == 0;
   const std::int64_t most = *std::ranges::max_element(counts);
-  if (mode != "strong" && mode != "weak") {
-    throw UsageError(fmt::format("--mode {}: there are strong and weak", mode));
-  }
   if (most > communicator.size()) {
     throw UsageError(fmt::format("--workers {}: only {} were started; start as many with mpirun -n {}", most, communicator.size(), most));
   }
   std::vector<Row> rows;
   for (const std::int64_t workers : counts) {
     Row row{static_cast<int>(workers), chosen_job(values), {}, {}};
-    const std::int64_t share = mode == "strong" ? most : workers;
-    row.job.batch = row.job.workload.batch * share;
-    row.job.lanes = static_cast<int>(share) * (row.job.lanes > 0 ? row.job.lanes : row.job.threads);
+    const std::int64_t share = strong ? most : workers;
+    row.job.settings.batch = row.job.workload.batch * share;
+    row.job.settings.lanes = static_cast<int>(share) * (row.job.settings.lanes > 0 ? row.job.settings.lanes : row.job.settings.threads);
     rows.push_back(std::move(row));
   }
   return rows;
@@ -84,7 +82,7 @@ void measure(Communicator& everyone, Row& row) {
   Communicator& workers = some ? *some : everyone;
   row.repeats.push_back(measure_step(workers, row.job));
   if (row.exchange_ms.empty()) {
-    row.exchange_ms = measure_exchange(workers, row.repeats[0].parameters, 1, row.job.share, false).ordered_ms;
+    row.exchange_ms = measure_exchange(workers, row.repeats[0].parameters, 1, row.job.settings.share, false).ordered_ms;
   }
   if (everyone.rank() == 0) {
     wake(everyone, row.workers);
@@ -95,15 +93,15 @@ nlohmann::ordered_json describe(const Row& row, const Row& first, const std::str
   const StepMeasure& any = row.repeats[0];
   const std::vector<double> steps = row.of([](const StepMeasure& m) { return median(m.ms); });
   const double bytes = static_cast<double>(any.parameters) * sizeof(float);
-  const double samples = 1000 * static_cast<double>(row.job.batch);
+  const double samples = 1000 * static_cast<double>(row.job.settings.batch);
   const double exchange = median(row.exchange_ms);
   const bool one_hash = std::ranges::all_of(row.repeats, [&](const StepMeasure& m) { return m.parameter_hash == any.parameter_hash; });
   return {{"workload", row.job.workload.name},
           {"mode", mode},
           {"workers", row.workers},
           {"hosts", hosts},
-          {"threads", row.job.threads},
-          {"batch", row.job.batch},
+          {"threads", row.job.settings.threads},
+          {"batch", row.job.settings.batch},
           {"lanes", any.lanes},
           {"exchange", any.exchange},
           {"repeats", row.repeats.size()},

@@ -54,11 +54,11 @@ bool is_product(const Kernel& kernel) {
 
 int bench_step(const po::variables_map& values, Communicator& communicator) {
   StepJob job = chosen_job(values);
-  job.batch = job.workload.batch * communicator.size();
-  if (job.lanes == 0) {
-    job.lanes = values["default-lanes"].as<bool>()
-                    ? std::max(default_lanes(build_model(job.workload.model), job.batch), communicator.size())
-                    : communicator.size() * job.threads;
+  job.settings.batch = job.workload.batch * communicator.size();
+  if (job.settings.lanes == 0) {
+    job.settings.lanes = values["default-lanes"].as<bool>()
+                             ? std::max(default_lanes(build_model(job.workload.model), job.settings.batch), communicator.size())
+                             : communicator.size() * job.settings.threads;
   }
   const StepMeasure measured = measure_step(communicator, job);
   if (communicator.rank() != 0) {
@@ -73,20 +73,20 @@ int bench_step(const po::variables_map& values, Communicator& communicator) {
   }
   const double ms = median(measured.ms);
   const Graph lane = train_lane_graph(build_model(job.workload.model).program("train").rebatch(job.workload.batch));
-  const double bare = bare_products_ms(lane) / job.threads;
+  const double bare = bare_products_ms(lane) / job.settings.threads;
   const nlohmann::ordered_json result{{"workload", job.workload.name},
                                       {"workers", communicator.size()},
-                                      {"threads", job.threads},
+                                      {"threads", job.settings.threads},
                                       {"lanes", measured.lanes},
-                                      {"batch", job.batch},
+                                      {"batch", job.settings.batch},
                                       {"exchange", measured.exchange},
                                       {"ms_median", ms},
                                       {"ms_min", *std::ranges::min_element(measured.ms)},
-                                      {"samples_per_second", 1000 * static_cast<double>(job.batch) / ms},
+                                      {"samples_per_second", 1000 * static_cast<double>(job.settings.batch) / ms},
                                       {"kernel_ms", bare},
                                       {"step_over_kernels", ms / bare},
-                                      {"plan_kernel_ms", products / job.threads},
-                                      {"all_kernel_ms", all / job.threads},
+                                      {"plan_kernel_ms", products / job.settings.threads},
+                                      {"all_kernel_ms", all / job.settings.threads},
                                       {"compute_ms", measured.compute_ms},
                                       {"exposed_ms", measured.exposed_ms},
                                       {"data_wait_ms", measured.data_wait_ms},

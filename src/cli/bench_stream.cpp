@@ -51,10 +51,7 @@ class SyntheticDataset {
  private:
   void write(std::int64_t rows) const {
     const std::int64_t row_bytes = kSample.elements();
-    DatasetOptions options;
-    options.mean = {127.5};
-    options.std = {73.9};  // of uniform bytes
-    options.rows_per_shard = 64 * kMiB / row_bytes;
+    const DatasetOptions options{.mean = {127.5}, .std = {73.9}, .rows_per_shard = 64 * kMiB / row_bytes};  // of uniform bytes
     DatasetWriter writer(path_, {{"features", kSample, DType::u8}, {"labels", {}, DType::i32}}, rows, options);
     constexpr std::int64_t kRows = 1024;
     std::vector<std::uint64_t> noise(static_cast<std::size_t>(kRows * row_bytes) / sizeof(std::uint64_t));
@@ -121,11 +118,7 @@ struct Arm {
   double waited = 0;       ///< seconds, for data
 };
 
-double cpu_seconds() {
-  timespec now{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
+double cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
 /// Trains one engine on the same samples in the same order from both arms, in turns.
 class StreamBench {
@@ -133,8 +126,7 @@ class StreamBench {
   StreamBench(Communicator& communicator, const Workload& workload, const Model& model, const JobShape& job, const Dataset& data,
               std::int64_t batch)
       : table_(data.rows(), batch, job.lanes, static_cast<int>(model.least_lane())),
-        engine_(communicator, model, job, table_.max_lane_samples(), {0.9, 1e-4}),
-        lane_samples_(static_cast<std::size_t>(job.lanes)) {
+        engine_(communicator, model, job, table_.max_lane_samples(), {0.9, 1e-4}) {
     initialise(engine_.layout(), 1, engine_.set_parameters());
     const SyntheticBatch synthetic(workload, batch, job.lanes, engine_.lanes().begin, engine_.lanes().end);
     constexpr int kWarmUp = 20;
@@ -144,13 +136,13 @@ class StreamBench {
   }
 
   void epoch(std::uint64_t number, std::span<Arm* const> arms) {
-    ReaderOptions options;
-    options.rows = {0, table_.samples()};
-    options.order = OrderKind::chunk;
-    options.lane_begin = engine_.lanes().begin;
-    options.lane_end = engine_.lanes().end;
-    options.epoch = number;
-    options.end_epoch = number + 1;
+    const LaneRange mine = engine_.lanes();
+    const ReaderOptions options{.rows = {0, table_.samples()},
+                                .order = OrderKind::chunk,
+                                .lane_begin = mine.begin,
+                                .lane_end = mine.end,
+                                .epoch = number,
+                                .end_epoch = number + 1};
     std::vector<std::unique_ptr<BatchReader>> readers;
     for (const Arm* arm : arms) {
       readers.push_back(std::make_unique<BatchReader>(arm->cache, table_, options));
@@ -172,10 +164,7 @@ class StreamBench {
     std::int64_t samples = 0;
     for (std::int64_t s = begin; s < end; ++s) {
       const StepBatch& batch = reader.next();
-      for (int v = 0; v < table_.lanes(); ++v) {
-        lane_samples_[static_cast<std::size_t>(v)] = static_cast<int>(table_.lane_samples(s, v));
-      }
-      samples += step(batch, reader.fields(), lane_samples_);
+      samples += step(batch, reader.fields(), table_.lane_samples(s));
       reader.release();
     }
     const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
@@ -191,7 +180,6 @@ class StreamBench {
 
   StepTable table_;
   StepEngine engine_;
-  std::vector<int> lane_samples_;
   std::uint64_t steps_ = 0;
   double peak_resident_mib_ = 0;
 };
@@ -207,16 +195,14 @@ struct Tally {
 };
 
 Tally over_workers(Communicator& communicator, const Tally& mine) {
-  std::vector<Tally> all(static_cast<std::size_t>(communicator.size()));
-  communicator.all_gather(std::as_bytes(std::span(&mine, 1)), std::as_writable_bytes(std::span(all)), {"the end of the benchmark"});
   Tally sum;
-  for (const Tally& each : all) {
-    sum.bytes_read += each.bytes_read;
-    sum.bytes_disk += each.bytes_disk;
-    sum.stream_wait_share = std::max(sum.stream_wait_share, each.stream_wait_share);
-    sum.memory_wait_share = std::max(sum.memory_wait_share, each.memory_wait_share);
-    sum.without_data_mib = std::max(sum.without_data_mib, each.without_data_mib);
-    sum.growth_mib = std::max(sum.growth_mib, each.growth_mib);
+  for (const Tally& each : gather(communicator, mine, "the end of the benchmark")) {
+    for (const auto added : {&Tally::bytes_read, &Tally::bytes_disk}) {
+      sum.*added += each.*added;
+    }
+    for (const auto greatest : {&Tally::stream_wait_share, &Tally::memory_wait_share, &Tally::without_data_mib, &Tally::growth_mib}) {
+      sum.*greatest = std::max(sum.*greatest, each.*greatest);
+    }
   }
   return sum;
 }
@@ -235,10 +221,8 @@ int bench_stream(const po::variables_map& values, Communicator& communicator) {
   const Model model = build_model(chosen.model);
   const std::size_t budget = parse_bytes(values["cache"].as<std::string>());
   const auto repeats = static_cast<int>(values["repeats"].as<std::int64_t>());
-  TrainSettings settings;
+  TrainSettings settings = chosen_settings(values);
   settings.batch = chosen.batch * communicator.size();
-  settings.threads = static_cast<int>(std::max<std::int64_t>(1, values["threads"].as<std::int64_t>()));
-  settings.lanes = static_cast<int>(values["lanes"].as<std::int64_t>());
   const JobShape job = agree_on_job(communicator, model, settings);
   // Whole batches, so that the memory of plans for a short last step is not taken for the data's.
   const std::int64_t row_bytes = kSample.elements() + static_cast<std::int64_t>(sizeof(std::int32_t));

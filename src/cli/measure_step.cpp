@@ -34,27 +34,18 @@ double seconds_since_start() {
          std::stod(word) / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
-/// One worker's figures on the wire.
-struct Figures {
-  double start_up = 0, compute = 0, exposed = 0, data_wait = 0, bytes_sent = 0, peak_memory = 0;
-};
-
 /// Where a worker's samples come from, step after step: made once, or streamed from epoch to epoch.
 class Source {
  public:
   Source(const StepJob& job, const Model& model, int lanes, LaneRange mine) {
     if (job.data.empty()) {
-      synthetic_ = std::make_unique<SyntheticBatch>(job.workload, job.batch, lanes, mine.begin, mine.end);
+      synthetic_ = std::make_unique<SyntheticBatch>(job.workload, job.settings.batch, lanes, mine.begin, mine.end);
       return;
     }
     const Dataset dataset = Dataset::open(training_part(job.data));
     check_dataset(model, dataset);
-    table_ = std::make_unique<StepTable>(dataset.rows(), job.batch, lanes, static_cast<int>(model.least_lane()));
-    ReaderOptions options;
-    options.rows = {0, dataset.rows()};
-    options.order = OrderKind::chunk;
-    options.lane_begin = mine.begin;
-    options.lane_end = mine.end;
+    table_ = std::make_unique<StepTable>(dataset.rows(), job.settings.batch, lanes, static_cast<int>(model.least_lane()));
+    const ReaderOptions options{.rows = {0, dataset.rows()}, .order = OrderKind::chunk, .lane_begin = mine.begin, .lane_end = mine.end};
     constexpr std::size_t kCache = 64 << 20;
     reader_ = std::make_unique<BatchReader>(std::make_shared<ChunkCache>(dataset, kCache), *table_, options);
   }
@@ -66,11 +57,7 @@ class Source {
       return;
     }
     const StepBatch& batch = reader_->next();
-    std::vector<int> lane_samples;
-    for (int v = 0; v < table_->lanes(); ++v) {
-      lane_samples.push_back(static_cast<int>(table_->lane_samples(batch.step, v)));
-    }
-    step(batch, reader_->fields(), lane_samples);
+    step(batch, reader_->fields(), table_->lane_samples(batch.step));
     reader_->release();
   }
   [[nodiscard]] double wait_seconds() const { return reader_ ? reader_->wait_seconds() : 0; }
@@ -85,14 +72,8 @@ class Source {
 
 StepMeasure measure_step(Communicator& communicator, const StepJob& job) {
   const Model model = build_model(job.workload.model);
-  TrainSettings settings;
-  settings.batch = job.batch;
-  settings.threads = job.threads;
-  settings.lanes = job.lanes;
-  settings.share = job.share;
-  settings.pin = job.pin;
-  const JobShape shape = agree_on_job(communicator, model, settings);
-  StepEngine engine(communicator, model, shape, (job.batch + shape.lanes - 1) / shape.lanes, {0.9, 1e-4});
+  const JobShape shape = agree_on_job(communicator, model, job.settings);
+  StepEngine engine(communicator, model, shape, (job.settings.batch + shape.lanes - 1) / shape.lanes, {0.9, 1e-4});
   initialise(engine.layout(), 1, engine.set_parameters());
   Source source(job, model, shape.lanes, engine.lanes());
 
@@ -100,7 +81,7 @@ StepMeasure measure_step(Communicator& communicator, const StepJob& job) {
   measured.lanes = shape.lanes;
   measured.parameters = engine.layout().size;
   measured.exchange = engine.exchange();
-  Figures mine;
+  StepFigures mine;
   StepTimes before{};
   double sent = 0;
   double waited = 0;
@@ -118,29 +99,25 @@ StepMeasure measure_step(Communicator& communicator, const StepJob& job) {
     if (s >= warm_up) {
       measured.ms.push_back(milliseconds_since(start));
     }
-    mine.start_up = s == 0 ? seconds_since_start() : mine.start_up;
+    mine.start_up_seconds = s == 0 ? seconds_since_start() : mine.start_up_seconds;
   }
-  mine.compute = 1000 * (engine.times().compute - before.compute) / job.steps;
-  mine.exposed = 1000 * (engine.times().waiting - before.waiting) / job.steps;
-  mine.data_wait = 1000 * (source.wait_seconds() - waited) / job.steps;
+  mine.compute_ms = 1000 * (engine.times().compute - before.compute) / job.steps;
+  mine.exposed_ms = 1000 * (engine.times().waiting - before.waiting) / job.steps;
+  mine.data_wait_ms = 1000 * (source.wait_seconds() - waited) / job.steps;
   mine.bytes_sent = (static_cast<double>(engine.bytes_sent()) - sent) / job.steps;
   const std::span<const float> parameters = engine.parameters();  // ends the last step
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  mine.peak_memory = static_cast<double>(usage.ru_maxrss) / 1024;
+  mine.peak_memory_mb = static_cast<double>(usage.ru_maxrss) / 1024;
 
-  std::vector<Figures> all(static_cast<std::size_t>(communicator.size()));
-  communicator.all_gather(std::as_bytes(std::span(&mine, 1)), std::as_writable_bytes(std::span(all)), {"the end of the benchmark"});
   double slowest = 0;
-  for (const Figures& each : all) {
-    const double share = 1.0 / communicator.size();
-    measured.start_up_seconds = std::max(measured.start_up_seconds, each.start_up);
-    measured.peak_memory_mb = std::max(measured.peak_memory_mb, each.peak_memory);
-    measured.compute_ms += share * each.compute;
-    measured.exposed_ms += share * each.exposed;
-    measured.data_wait_ms += share * each.data_wait;
-    measured.bytes_sent += share * each.bytes_sent;
-    slowest = std::max(slowest, each.compute);
+  for (const StepFigures& each : gather(communicator, mine, "the end of the benchmark")) {
+    for (const auto mean : {&StepFigures::compute_ms, &StepFigures::exposed_ms, &StepFigures::data_wait_ms, &StepFigures::bytes_sent}) {
+      measured.*mean += each.*mean / communicator.size();
+    }
+    measured.start_up_seconds = std::max(measured.start_up_seconds, each.start_up_seconds);
+    measured.peak_memory_mb = std::max(measured.peak_memory_mb, each.peak_memory_mb);
+    slowest = std::max(slowest, each.compute_ms);
   }
   measured.imbalance = slowest / measured.compute_ms - 1;
   measured.parameter_hash = agree_on_parameters(communicator, engine.layout(), parameters);

@@ -1,8 +1,10 @@
 #include "cli/options.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <chrono>
 #include <cstring>
@@ -15,19 +17,14 @@
 namespace lockstep::cli {
 namespace {
 
-/// A number and its unit.
-std::pair<double, std::string> number_and_unit(const std::string& text, const std::string& what) {
+/// A number and its unit: "64MiB".
+double scaled(const std::string& text, const std::string& what, std::initializer_list<std::pair<const char*, double>> units) {
   double number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || number < 0) {
     throw UsageError(fmt::format("'{}' is no {}", text, what));
   }
-  return {number, std::string(end, text.data() + text.size())};
-}
-
-template <std::size_t N>
-double scaled(const std::string& text, const std::string& what, const std::pair<const char*, double> (&units)[N]) {
-  const auto [number, unit] = number_and_unit(text, what);
+  const std::string unit(end, text.data() + text.size());
   for (const auto& [name, scale] : units) {
     if (unit == name) {
       return number * scale;
@@ -85,10 +82,6 @@ std::string Options::ini() const {
       text += fmt::format("{} = {}\n", name, *i);
     } else if (const auto* b = boost::any_cast<bool>(&any)) {
       text += fmt::format("{} = {}\n", name, *b);
-    } else if (const auto* list = boost::any_cast<std::vector<std::string>>(&any)) {
-      for (const std::string& item : *list) {
-        text += fmt::format("{} = {}\n", name, item);
-      }
     }
   }
   return text;
@@ -96,15 +89,12 @@ std::string Options::ini() const {
 
 std::size_t parse_bytes(const std::string& text) {
   constexpr double k = 1024;
-  constexpr std::pair<const char*, double> units[] = {{"", 1},     {"B", 1},   {"kB", 1e3},    {"MB", 1e6},
-                                                      {"GB", 1e9}, {"KiB", k}, {"MiB", k * k}, {"GiB", k * k * k}};
-  return static_cast<std::size_t>(scaled(text, "number of bytes, such as 64MiB", units));
+  return static_cast<std::size_t>(
+      scaled(text, "number of bytes, such as 64MiB",
+             {{"", 1}, {"B", 1}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"KiB", k}, {"MiB", k * k}, {"GiB", k * k * k}}));
 }
 
-double parse_seconds(const std::string& text) {
-  constexpr std::pair<const char*, double> units[] = {{"", 1}, {"s", 1}, {"m", 60}, {"h", 3600}};
-  return scaled(text, "time, such as 30s", units);
-}
+double parse_seconds(const std::string& text) { return scaled(text, "time, such as 30s", {{"", 1}, {"s", 1}, {"m", 60}, {"h", 3600}}); }
 
 std::vector<std::string> split_names(const std::string& text) {
   std::vector<std::string> names;
@@ -129,23 +119,25 @@ std::vector<std::int64_t> parse_list(const std::string& text) {
   return numbers;
 }
 
-bool shares_memory(const po::variables_map& values) {
-  const std::string exchange = values["exchange"].as<std::string>();
-  if (exchange != "auto" && exchange != "messages") {
-    throw UsageError(fmt::format("--exchange {}: there are auto and messages", exchange));
+std::size_t choice(const po::variables_map& values, const char* name, std::span<const std::string_view> choices) {
+  const auto& given = values[name].as<std::string>();
+  const auto found = std::ranges::find(choices, given);
+  if (found == choices.end()) {
+    throw UsageError(
+        fmt::format("--{} {}: there are {} and {}", name, given, fmt::join(choices.first(choices.size() - 1), ", "), choices.back()));
   }
-  return exchange == "auto";
+  return static_cast<std::size_t>(found - choices.begin());
+}
+
+bool shares_memory(const po::variables_map& values) {
+  constexpr std::array<std::string_view, 2> kWays{"auto", "messages"};
+  return choice(values, "exchange", kWays) == 0;
 }
 
 Pin pins_threads(const po::variables_map& values) {
-  const std::string pin = values["pin"].as<std::string>();
-  if (pin == "auto") {
-    return Pin::alone;
-  }
-  if (pin != "on" && pin != "off") {
-    throw UsageError(fmt::format("--pin {}: there are auto, on and off", pin));
-  }
-  return pin == "on" ? Pin::on : Pin::off;
+  constexpr std::array<std::string_view, 3> kWays{"auto", "on", "off"};
+  constexpr std::array kPins{Pin::alone, Pin::on, Pin::off};
+  return kPins.at(choice(values, "pin", kWays));
 }
 
 void add_model_options(po::options_description& options) {
@@ -184,15 +176,7 @@ std::int64_t count_classes(const Dataset& dataset) {
     return static_cast<std::int64_t>(dataset.class_names().size());
   }
   std::int32_t greatest = 1;
-  const std::size_t field = dataset.field_index("labels");
-  if (dataset.fields()[field].dtype != DType::i32) {
-    throw DataError(fmt::format("the labels of {} are {}, not i32", dataset.path().string(), name_of(dataset.fields()[field].dtype)));
-  }
-  for (std::size_t chunk = 0; chunk < dataset.chunks().size(); ++chunk) {
-    const std::vector<std::byte> bytes = dataset.read_field(chunk, field);
-    const std::span labels(reinterpret_cast<const std::int32_t*>(bytes.data()), bytes.size() / sizeof(std::int32_t));
-    greatest = std::max(greatest, *std::ranges::max_element(labels));
-  }
+  dataset.for_each_label([&](std::int32_t label, const ChunkInfo&, std::int64_t) { greatest = std::max(greatest, label); });
   return std::int64_t{greatest} + 1;
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "comm/communicator.hpp"
@@ -52,6 +53,8 @@ class Options {
 [[nodiscard]] std::vector<std::int64_t> parse_list(const std::string& text);
 [[nodiscard]] std::vector<std::string> split_names(const std::string& text);
 
+/// Which of the choices the option says. Throws UsageError naming them.
+[[nodiscard]] std::size_t choice(const po::variables_map& values, const char* name, std::span<const std::string_view> choices);
 /// What --exchange says: auto (true) or messages. Throws UsageError.
 [[nodiscard]] bool shares_memory(const po::variables_map& values);
 /// What --pin asks for.

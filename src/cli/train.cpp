@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <array>
 #include <iostream>
 #include <limits>
 
@@ -95,12 +96,9 @@ TrainSettings settings_from(const Options& options, const Communicator& communic
   settings.min_delta = values["min-delta"].as<double>();
   const std::string order = values["order"].as<std::string>();
   settings.order = order == "auto" ? std::nullopt : std::optional(order_from(order));
-  const std::string reduce = values["reduce"].as<std::string>();
-  if (reduce != "exact" && reduce != "arrival") {
-    throw UsageError(fmt::format("--reduce {}: there are exact and arrival", reduce));
-  }
+  constexpr std::array<std::string_view, 2> kReductions{"exact", "arrival"};
   settings.share = shares_memory(values);
-  settings.reduce = reduce == "exact" ? ReduceMode::exact : ReduceMode::arrival;
+  settings.reduce = choice(values, "reduce", kReductions) == 0 ? ReduceMode::exact : ReduceMode::arrival;
   settings.run = values["run"].as<std::string>();
   settings.threads = static_cast<int>(count(values, "threads", 0, kManyThreads));
   settings.threads = settings.threads > 0 ? settings.threads : default_threads(communicator);

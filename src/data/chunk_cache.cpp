@@ -40,22 +40,12 @@ void ChunkCache::require(std::size_t bytes) {
   }
 }
 
-std::size_t ChunkCache::budget() const {
-  const std::scoped_lock lock(mutex_);
-  return budget_;
-}
-
 std::string ChunkCache::note() const {
   const std::scoped_lock lock(mutex_);
   constexpr double mib = 1 << 20;
   return asked_ ? fmt::format("The cache for data is {:.1f} MiB, not {:.1f} MiB: this order of samples holds that much at once.",
                               static_cast<double>(budget_) / mib, static_cast<double>(*asked_) / mib)
                 : "";
-}
-
-std::uint64_t ChunkCache::bytes_read() const {
-  const std::scoped_lock lock(mutex_);
-  return bytes_read_;
 }
 
 }  // namespace lockstep

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <list>
@@ -24,10 +25,9 @@ class ChunkCache {
   [[nodiscard]] std::shared_ptr<const Chunk> get(std::size_t chunk);
   /// Raises the budget to at least `bytes`, what a reader holds at once.
   void require(std::size_t bytes);
-  [[nodiscard]] std::size_t budget() const;
   /// A line for the user if `require` had to raise the budget; else empty.
   [[nodiscard]] std::string note() const;
-  [[nodiscard]] std::uint64_t bytes_read() const;
+  [[nodiscard]] std::uint64_t bytes_read() const { return bytes_read_; }
 
  private:
   struct Entry {
@@ -41,7 +41,7 @@ class ChunkCache {
   std::size_t budget_;
   std::optional<std::size_t> asked_;  ///< the budget before it was raised
   std::size_t held_ = 0;
-  std::uint64_t bytes_read_ = 0;
+  std::atomic<std::uint64_t> bytes_read_{0};
   std::list<Entry> entries_;  ///< most recently used first
   std::unordered_map<std::size_t, std::list<Entry>::iterator> index_;
 };

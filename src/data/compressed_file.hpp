@@ -7,6 +7,8 @@
 #include <span>
 #include <string>
 
+struct gzFile_s;  // zlib's
+
 namespace lockstep {
 
 /// A file read from beginning to end: plain, gzip or xz, which its first bytes tell, not its name. Unpacks as it reads; holds a few
@@ -24,11 +26,13 @@ class CompressedFile {
   std::size_t read(std::span<std::uint8_t> bytes);
   [[nodiscard]] const std::string& name() const { return name_; }
 
-  struct Decoder;
-
  private:
+  struct Xz;
+  std::size_t read_packed(std::span<std::uint8_t> bytes);
+
   std::string name_;
-  std::unique_ptr<Decoder> decoder_;
+  std::unique_ptr<gzFile_s, int (*)(gzFile_s*)> file_;  ///< zlib hands what is not gzip through as it is
+  std::unique_ptr<Xz> xz_;                              ///< if it is xz
 };
 
 }  // namespace lockstep

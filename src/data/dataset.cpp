@@ -4,27 +4,15 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <cstring>
-#include <list>
-#include <mutex>
-#include <utility>
-
-#include "data/hdf5.hpp"
+#include <numeric>
 
 namespace lockstep {
 namespace {
 
 /// Shards kept open at once; a dataset may have more shards than a process may have files.
 constexpr std::size_t kOpenShards = 16;
-
-struct Shard {
-  std::string name;
-  std::string checksum;
-  std::int64_t rows = 0;
-  std::int64_t chunk_rows = 0;
-};
 
 /// "shard-00000.h5" … without gaps.
 std::vector<std::string> shard_names(const std::filesystem::path& folder) {
@@ -51,28 +39,6 @@ std::vector<std::string> shard_names(const std::filesystem::path& folder) {
   return names;
 }
 
-Field read_field_info(const Hdf5File& file, const std::string& where, const std::string& name, Shard& shard) {
-  const Hdf5Info info = file.info(name);
-  const std::vector<std::int64_t>& dims = info.dims;
-  if (info.kind != Hdf5Kind::f32 && info.kind != Hdf5Kind::i32 && info.kind != Hdf5Kind::u8) {
-    throw DataError(
-        fmt::format("{}: /{} holds {} of {} bytes; fields are f32, i32 or u8.", where, name, name_of(info.kind), info.element_bytes));
-  }
-  if (dims.empty() || dims[0] != shard.rows) {
-    throw DataError(fmt::format("{}: /{} has {} rows, but the shard says {}.\n  Import the dataset again.", where, name,
-                                dims.empty() ? 0 : dims[0], shard.rows));
-  }
-  if (info.chunk_rows == 0 || (shard.chunk_rows != 0 && shard.chunk_rows != info.chunk_rows)) {
-    throw DataError(fmt::format("{}: /{} is {}, but all fields of a shard must have the same rows a chunk.\n  Import the dataset again.",
-                                where, name, info.chunk_rows == 0 ? info.layout : fmt::format("in chunks of {} rows", info.chunk_rows)));
-  }
-  shard.chunk_rows = info.chunk_rows;
-  return {name, Shape(std::vector<std::int64_t>(dims.begin() + 1, dims.end())),
-          info.kind == Hdf5Kind::f32   ? DType::f32
-          : info.kind == Hdf5Kind::i32 ? DType::i32
-                                       : DType::u8};
-}
-
 /// "u8 [1, 28, 28], i32 []"
 std::string describe(const std::vector<Field>& fields) {
   std::vector<std::string> parts;
@@ -84,51 +50,48 @@ std::string describe(const std::vector<Field>& fields) {
 
 }  // namespace
 
-std::size_t Chunk::bytes() const {
-  std::size_t total = 0;
-  for (const auto& field : fields) {
-    total += field.size();
-  }
-  return total;
+std::size_t bytes_of_row(const std::vector<Field>& fields) {
+  return std::accumulate(fields.begin(), fields.end(), std::size_t{0}, [](std::size_t sum, const Field& f) { return sum + f.row_bytes(); });
 }
 
-struct Dataset::State {
-  std::filesystem::path path;
-  std::vector<Shard> shards;
-  std::vector<Field> fields;
-  std::vector<ChunkInfo> chunks;
-  std::vector<std::string> classes;
-  std::vector<double> mean;
-  std::vector<double> std;
-  std::string checksum;
-  std::int64_t rows = 0;
-  std::size_t row_bytes = 0;
-  std::atomic<std::uint64_t> bytes_read{0};
-  std::mutex mutex;                                                       ///< guards open_files
-  std::list<std::pair<int, std::shared_ptr<const Hdf5File>>> open_files;  ///< most recently used first
+std::size_t Chunk::bytes() const {
+  return std::accumulate(fields.begin(), fields.end(), std::size_t{0}, [](std::size_t sum, const auto& f) { return sum + f.size(); });
+}
 
-  void add_shard(const std::string& name, int number, int count);
-  void check_statistics(const std::string& where) const;
-  std::shared_ptr<const Hdf5File> open_shard(int shard);
-};
+Field Dataset::State::read_field_info(const Hdf5File& file, const std::string& where, const std::string& name, Shard& shard) {
+  const Hdf5Info info = file.info(name);
+  if (!info.dtype) {
+    throw DataError(fmt::format("{}: /{} holds elements of {} bytes, but fields are f32, i32 or u8.", where, name, info.element_bytes));
+  }
+  if (info.dims.empty() || info.dims[0] != shard.rows) {
+    throw DataError(fmt::format("{}: /{} has {} rows, but the shard says {}.\n  Import the dataset again.", where, name,
+                                info.dims.empty() ? 0 : info.dims[0], shard.rows));
+  }
+  if (info.chunk_rows == 0 || (shard.chunk_rows != 0 && shard.chunk_rows != info.chunk_rows)) {
+    throw DataError(fmt::format("{}: /{} is {}, but all fields of a shard must have the same rows a chunk.\n  Import the dataset again.",
+                                where, name, info.chunk_rows == 0 ? "contiguous" : fmt::format("in chunks of {} rows", info.chunk_rows)));
+  }
+  shard.chunk_rows = info.chunk_rows;
+  return {name, Shape(std::vector<std::int64_t>(info.dims.begin() + 1, info.dims.end())), *info.dtype};
+}
 
 /// Reads a shard's description; the first sets what the others must agree with.
 void Dataset::State::add_shard(const std::string& name, int number, int count) {
   const std::string where = (path / name).string();
   const Hdf5File file = Hdf5File::open(path / name);
-  if (!file.has_attribute("/", "lockstep_format")) {
+  if (!file.has_attribute("lockstep_format")) {
     throw DataError(fmt::format("{}: was not written by Lockstep.\n  Convert it with: lockstep import", where));
   }
-  if (const std::int64_t format = file.integer_attribute("/", "lockstep_format"); format != kDatasetFormat) {
+  if (const std::int64_t format = file.integer_attribute("lockstep_format"); format != kDatasetFormat) {
     throw DataError(
         fmt::format("{}: has format {}, but this program reads format {}.\n  Import the dataset again.", where, format, kDatasetFormat));
   }
-  if (const std::int64_t shard_count = file.integer_attribute("/", "shards");
-      shard_count != count || file.integer_attribute("/", "shard") != number) {
+  if (const std::int64_t shard_count = file.integer_attribute("shards");
+      shard_count != count || file.integer_attribute("shard") != number) {
     throw DataError(fmt::format("{}: says that it is shard {} of {}, but the folder has {}.\n  Copy the dataset again.", where,
-                                file.integer_attribute("/", "shard"), shard_count, count));
+                                file.integer_attribute("shard"), shard_count, count));
   }
-  Shard shard{name, file.text_attribute("/", "checksum"), file.integer_attribute("/", "rows"), 0};
+  Shard shard{name, file.text_attribute("checksum"), file.integer_attribute("rows"), 0};
   std::vector<Field> found;
   for (const std::string& field : file.children()) {
     found.push_back(read_field_info(file, where, field, shard));
@@ -136,9 +99,9 @@ void Dataset::State::add_shard(const std::string& name, int number, int count) {
   if (found.empty() || shard.rows < 1) {
     throw DataError(fmt::format("{}: holds no rows.\n  Import the dataset again.", where));
   }
-  const auto found_classes = file.texts_attribute("/", "classes");
-  const auto found_mean = file.reals_attribute("/", "mean");
-  const auto found_std = file.reals_attribute("/", "std");
+  const auto found_classes = file.texts_attribute("classes");
+  const auto found_mean = file.reals_attribute("mean");
+  const auto found_std = file.reals_attribute("std");
   if (number == 0) {
     fields = found;
     classes = found_classes;
@@ -189,55 +152,35 @@ std::shared_ptr<const Hdf5File> Dataset::State::open_shard(int shard) {
 }
 
 Dataset Dataset::open(const std::filesystem::path& folder) {
-  auto state = std::make_shared<State>();
+  const auto state = std::make_shared<State>();
   state->path = folder;
   const std::vector<std::string> names = shard_names(folder);
+  Sha256 hash;
   for (std::size_t i = 0; i < names.size(); ++i) {
     state->add_shard(names[i], static_cast<int>(i), static_cast<int>(names.size()));
-  }
-  Sha256 hash;
-  for (const Shard& shard : state->shards) {
+    const Shard& shard = state->shards.back();
     hash.update(fmt::format("{} {} {}\n", shard.checksum, shard.rows, shard.chunk_rows));
   }
   state->checksum = hash.finish_hex();
-  for (const Field& field : state->fields) {
-    state->row_bytes += field.row_bytes();
-  }
-  return Dataset(std::move(state));
+  return Dataset(state);
 }
 
-const std::filesystem::path& Dataset::path() const { return state_->path; }
-std::int64_t Dataset::rows() const { return state_->rows; }
-const std::vector<Field>& Dataset::fields() const { return state_->fields; }
-const Field& Dataset::field(std::string_view name) const { return state_->fields[field_index(name)]; }
-bool Dataset::has_field(std::string_view name) const {
-  return std::ranges::find(state_->fields, name, &Field::name) != state_->fields.end();
-}
+bool Dataset::has_field(std::string_view name) const { return std::ranges::find(fields(), name, &Field::name) != fields().end(); }
+
 std::size_t Dataset::field_index(std::string_view name) const {
-  const auto found = std::ranges::find(state_->fields, name, &Field::name);
-  if (found == state_->fields.end()) {
-    throw DataError(fmt::format("{}: has no field {}; it holds {}.", state_->path.string(), name, describe(state_->fields)));
+  const auto found = std::ranges::find(fields(), name, &Field::name);
+  if (found == fields().end()) {
+    throw DataError(fmt::format("{}: has no field {}; it holds {}.", path().string(), name, describe(fields())));
   }
-  return static_cast<std::size_t>(found - state_->fields.begin());
+  return static_cast<std::size_t>(found - fields().begin());
 }
-const std::vector<ChunkInfo>& Dataset::chunks() const { return state_->chunks; }
-const std::vector<std::string>& Dataset::class_names() const { return state_->classes; }
-const std::vector<double>& Dataset::mean() const { return state_->mean; }
-const std::vector<double>& Dataset::std() const { return state_->std; }
-const std::string& Dataset::checksum() const { return state_->checksum; }
-const std::string& Dataset::shard_checksum(int shard) const { return state_->shards[static_cast<std::size_t>(shard)].checksum; }
-const std::string& Dataset::shard_name(int shard) const { return state_->shards[static_cast<std::size_t>(shard)].name; }
-int Dataset::shards() const { return static_cast<int>(state_->shards.size()); }
-std::size_t Dataset::row_bytes() const { return state_->row_bytes; }
-std::size_t Dataset::bytes() const { return state_->row_bytes * static_cast<std::size_t>(state_->rows); }
-std::uint64_t Dataset::bytes_read() const { return state_->bytes_read; }
 
 std::vector<std::byte> Dataset::read_field(std::size_t chunk, std::size_t field) const {
   const ChunkInfo& where = state_->chunks.at(chunk);
   const Field& what = state_->fields.at(field);
   std::vector<std::byte> bytes(what.row_bytes() * static_cast<std::size_t>(where.rows));
   try {
-    state_->open_shard(where.shard)->read_rows("/" + what.name, hdf5_kind(what.dtype), where.first, where.rows, bytes);
+    state_->open_shard(where.shard)->read_rows("/" + what.name, what.dtype, where.first, where.rows, bytes);
   } catch (const Hdf5Error& error) {
     if (!error.checksum()) {
       throw;
@@ -247,7 +190,6 @@ std::vector<std::byte> Dataset::read_field(std::size_t chunk, std::size_t field)
                     "  Copy it again, or import the dataset again. (Folder: {})",
                     shard_name(where.shard), where.first, where.first + where.rows - 1, what.name, state_->path.string()));
   }
-  state_->bytes_read += bytes.size();
   return bytes;
 }
 
@@ -259,28 +201,33 @@ Chunk Dataset::read_chunk(std::size_t chunk) const {
   return result;
 }
 
-void check_labels(const Dataset& dataset, std::int64_t classes) {
-  const std::size_t field = dataset.field_index("labels");
-  const Field& labels = dataset.fields()[field];
+void Dataset::for_each_label(const std::function<void(std::int32_t, const ChunkInfo&, std::int64_t)>& visit) const {
+  const std::size_t index = field_index("labels");
+  const Field& labels = fields()[index];
   if (labels.dtype != DType::i32) {
-    throw DataError(fmt::format("{}: /labels is {}, but a class is an i32.", dataset.path().string(), name_of(labels.dtype)));
+    throw DataError(fmt::format("{}: /labels is {}, but a class is an i32.", path().string(), name_of(labels.dtype)));
   }
   const std::int64_t width = labels.sample.elements();
-  for (std::size_t c = 0; c < dataset.chunks().size(); ++c) {
-    const ChunkInfo& chunk = dataset.chunks()[c];
-    const std::vector<std::byte> bytes = dataset.read_field(c, field);
-    for (std::int64_t i = 0; i < chunk.rows * width; ++i) {
+  for (std::size_t c = 0; c < chunks().size(); ++c) {
+    const std::vector<std::byte> bytes = read_field(c, index);
+    for (std::int64_t i = 0; i < chunks()[c].rows * width; ++i) {
       std::int32_t label = 0;
       std::memcpy(&label, bytes.data() + i * 4, 4);
-      if (label < 0 || label >= classes) {
-        const std::string advice = label < 0 ? "Labels count from 0. L" : fmt::format("Give --classes {}, or l", label + 1);
-        throw DataError(fmt::format(
-            "/labels holds the class {} in row {} of {}, but the model has {} outputs (0..{}).\n"
-            "  {}ook at the data with: lockstep inspect {}",
-            label, chunk.first + i / width, dataset.shard_name(chunk.shard), classes, classes - 1, advice, dataset.path().string()));
-      }
+      visit(label, chunks()[c], i / width);
     }
   }
+}
+
+void check_labels(const Dataset& dataset, std::int64_t classes) {
+  dataset.for_each_label([&](std::int32_t label, const ChunkInfo& chunk, std::int64_t row) {
+    if (label < 0 || label >= classes) {
+      const std::string advice = label < 0 ? "Labels count from 0. L" : fmt::format("Give --classes {}, or l", label + 1);
+      throw DataError(
+          fmt::format("/labels holds the class {} in row {} of {}, but the model has {} outputs (0..{}).\n"
+                      "  {}ook at the data with: lockstep inspect {}",
+                      label, chunk.first + row, dataset.shard_name(chunk.shard), classes, classes - 1, advice, dataset.path().string()));
+    }
+  });
 }
 
 Split split_rows(std::int64_t rows, std::int64_t limit, double fraction) {

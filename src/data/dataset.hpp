@@ -3,12 +3,17 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <list>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "data/hdf5.hpp"
 #include "data/sha256.hpp"
 #include "lockstep/tensor.hpp"
 
@@ -30,6 +35,9 @@ struct Field {
   bool operator==(const Field&) const = default;
 };
 
+/// Of one row of all the fields.
+[[nodiscard]] std::size_t bytes_of_row(const std::vector<Field>& fields);
+
 /// Rows that are read at once: rows first … first + rows − 1 of a shard.
 struct ChunkInfo {
   int shard = 0;
@@ -49,38 +57,61 @@ class Dataset {
   /// Checks the format, that fields have equal rows and that shards agree. Throws DataError naming the file and the field.
   static Dataset open(const std::filesystem::path& folder);
 
-  [[nodiscard]] const std::filesystem::path& path() const;
-  [[nodiscard]] std::int64_t rows() const;
+  [[nodiscard]] const std::filesystem::path& path() const { return state_->path; }
+  [[nodiscard]] std::int64_t rows() const { return state_->rows; }
   /// In name order.
-  [[nodiscard]] const std::vector<Field>& fields() const;
+  [[nodiscard]] const std::vector<Field>& fields() const { return state_->fields; }
   /// Throws DataError naming the fields there are.
-  [[nodiscard]] const Field& field(std::string_view name) const;
-  [[nodiscard]] bool has_field(std::string_view name) const;
+  [[nodiscard]] const Field& field(std::string_view name) const { return fields()[field_index(name)]; }
   [[nodiscard]] std::size_t field_index(std::string_view name) const;
+  [[nodiscard]] bool has_field(std::string_view name) const;
   /// In natural order: all rows of shard 0, then shard 1, …
-  [[nodiscard]] const std::vector<ChunkInfo>& chunks() const;
-  [[nodiscard]] const std::vector<std::string>& class_names() const;
-  [[nodiscard]] const std::vector<double>& mean() const;
-  [[nodiscard]] const std::vector<double>& std() const;
+  [[nodiscard]] const std::vector<ChunkInfo>& chunks() const { return state_->chunks; }
+  [[nodiscard]] const std::vector<std::string>& class_names() const { return state_->classes; }
+  [[nodiscard]] const std::vector<double>& mean() const { return state_->mean; }
+  [[nodiscard]] const std::vector<double>& std() const { return state_->std; }
   /// Hash over the shards' checksums and chunk sizes: all that training sees of the data.
-  [[nodiscard]] const std::string& checksum() const;
-  [[nodiscard]] const std::string& shard_checksum(int shard) const;
+  [[nodiscard]] const std::string& checksum() const { return state_->checksum; }
+  [[nodiscard]] const std::string& shard_checksum(int shard) const { return state_->shards.at(static_cast<std::size_t>(shard)).checksum; }
   /// "shard-00003.h5"
-  [[nodiscard]] const std::string& shard_name(int shard) const;
-  [[nodiscard]] int shards() const;
+  [[nodiscard]] const std::string& shard_name(int shard) const { return state_->shards.at(static_cast<std::size_t>(shard)).name; }
+  [[nodiscard]] int shards() const { return static_cast<int>(state_->shards.size()); }
   /// Of one row, all fields; of all rows.
-  [[nodiscard]] std::size_t row_bytes() const;
-  [[nodiscard]] std::size_t bytes() const;
+  [[nodiscard]] std::size_t row_bytes() const { return bytes_of_row(fields()); }
+  [[nodiscard]] std::size_t bytes() const { return row_bytes() * static_cast<std::size_t>(rows()); }
 
   /// Throws DataError naming shard, rows and field when the stored bytes are damaged.
   [[nodiscard]] Chunk read_chunk(std::size_t chunk) const;
   /// One field of a chunk.
   [[nodiscard]] std::vector<std::byte> read_field(std::size_t chunk, std::size_t field) const;
-  /// Bytes of sample data read so far through this object and its copies.
-  [[nodiscard]] std::uint64_t bytes_read() const;
+  /// Calls `visit(label, chunk, row in the chunk)` for all labels (i32 [n, ...]). Throws DataError if they are of another type.
+  void for_each_label(const std::function<void(std::int32_t, const ChunkInfo&, std::int64_t)>& visit) const;
 
  private:
-  struct State;
+  struct Shard {
+    std::string name;
+    std::string checksum;
+    std::int64_t rows = 0;
+    std::int64_t chunk_rows = 0;
+  };
+  struct State {
+    std::filesystem::path path;
+    std::vector<Shard> shards;
+    std::vector<Field> fields;
+    std::vector<ChunkInfo> chunks;
+    std::vector<std::string> classes;
+    std::vector<double> mean;
+    std::vector<double> std;
+    std::string checksum;
+    std::int64_t rows = 0;
+    std::mutex mutex;                                                       ///< guards open_files
+    std::list<std::pair<int, std::shared_ptr<const Hdf5File>>> open_files;  ///< most recently used first
+
+    void add_shard(const std::string& name, int number, int count);
+    static Field read_field_info(const Hdf5File& file, const std::string& where, const std::string& name, Shard& shard);
+    void check_statistics(const std::string& where) const;
+    std::shared_ptr<const Hdf5File> open_shard(int shard);
+  };
   explicit Dataset(std::shared_ptr<State> state) : state_(std::move(state)) {}
   std::shared_ptr<State> state_;
 };

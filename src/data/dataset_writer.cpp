@@ -3,10 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <optional>
 #include <utility>
-
-#include "data/hdf5.hpp"
 
 namespace lockstep {
 namespace {
@@ -23,142 +20,113 @@ std::int64_t auto_chunk_rows(std::int64_t rows, std::size_t row_bytes) {
   return std::max(kLeastChunkRows, std::min(by_bytes, rows / kWantedChunks));
 }
 
-struct DatasetWriter::State {
-  std::filesystem::path folder;
-  std::filesystem::path part;
-  std::vector<Field> fields;
-  DatasetOptions options;
-  std::int64_t rows;
-  std::int64_t appended = 0;
-  std::int64_t shard = 0;
-  std::int64_t shard_rows = 0;  ///< of the shard being written
-  std::int64_t written = 0;     ///< rows of it on disk
-  std::int64_t buffered = 0;    ///< rows waiting for their chunk to be full
-  std::optional<Hdf5File> file{};
-  std::optional<ShardHash> hash{};
-  std::vector<std::vector<std::byte>> buffers{};
-  bool closed = false;
-
-  [[nodiscard]] std::int64_t shards() const { return (rows + options.rows_per_shard - 1) / options.rows_per_shard; }
-  void begin_shard();
-  void flush();
-  void end_shard();
-};
-
-void DatasetWriter::State::begin_shard() {
-  shard_rows = std::min(options.rows_per_shard, rows - shard * options.rows_per_shard);
-  written = 0;
-  file = Hdf5File::create(part / fmt::format("shard-{:05}.h5", shard));
-  hash.emplace(fields);
-  for (const Field& field : fields) {
-    std::vector<std::int64_t> dims{shard_rows};
+void DatasetWriter::begin_shard() {
+  shard_rows_ = std::min(options_.rows_per_shard, rows_ - shard_ * options_.rows_per_shard);
+  written_ = 0;
+  file_ = Hdf5File::create(part_ / fmt::format("shard-{:05}.h5", shard_));
+  hash_.emplace(fields_);
+  for (const Field& field : fields_) {
+    std::vector<std::int64_t> dims{shard_rows_};
     dims.insert(dims.end(), field.sample.dims().begin(), field.sample.dims().end());
     // Chunk rows are capped at the shard's, which all fields share.
-    file->create_dataset("/" + field.name, hdf5_kind(field.dtype), dims, options.chunk_rows);
+    file_->create_dataset("/" + field.name, field.dtype, dims, options_.chunk_rows);
   }
 }
 
-void DatasetWriter::State::flush() {
-  for (std::size_t i = 0; i < fields.size(); ++i) {
-    file->write_rows("/" + fields[i].name, hdf5_kind(fields[i].dtype), written, buffered, buffers[i]);
-    hash->update(i, buffers[i]);
-    buffers[i].clear();
+void DatasetWriter::flush() {
+  for (std::size_t i = 0; i < fields_.size(); ++i) {
+    file_->write_rows("/" + fields_[i].name, fields_[i].dtype, written_, buffered_, buffers_[i]);
+    hash_->update(i, buffers_[i]);
+    buffers_[i].clear();
   }
-  written += buffered;
-  buffered = 0;
-  if (written == shard_rows) {
+  written_ += buffered_;
+  buffered_ = 0;
+  if (written_ == shard_rows_) {
     end_shard();
   }
 }
 
-void DatasetWriter::State::end_shard() {
-  file->set_attribute("/", "lockstep_format", kDatasetFormat);
-  file->set_attribute("/", "rows", shard_rows);
-  file->set_attribute("/", "shard", shard);
-  file->set_attribute("/", "shards", shards());
-  file->set_attribute("/", "mean", options.mean);
-  file->set_attribute("/", "std", options.std);
-  file->set_attribute("/", "classes", options.class_names);
-  file->set_attribute("/", "checksum", hash->finish(options.mean, options.std, options.class_names));
-  file->close();
-  file.reset();
-  ++shard;
+void DatasetWriter::end_shard() {
+  file_->set_attribute("lockstep_format", kDatasetFormat);
+  file_->set_attribute("rows", shard_rows_);
+  file_->set_attribute("shard", shard_);
+  file_->set_attribute("shards", shards());
+  file_->set_attribute("mean", options_.mean);
+  file_->set_attribute("std", options_.std);
+  file_->set_attribute("classes", options_.class_names);
+  file_->set_attribute("checksum", hash_->finish(options_.mean, options_.std, options_.class_names));
+  file_->close();
+  file_.reset();
+  ++shard_;
 }
 
 DatasetWriter::DatasetWriter(std::filesystem::path folder, std::vector<Field> fields, std::int64_t rows, DatasetOptions options)
-    : state_(new State{.folder = std::move(folder), .part = {}, .fields = std::move(fields), .options = std::move(options), .rows = rows}) {
-  State& s = *state_;
-  std::size_t row_bytes = 0;
-  for (const Field& field : s.fields) {
-    row_bytes += field.row_bytes();
-  }
+    : folder_(std::move(folder)),
+      part_(folder_.string() + ".part"),
+      fields_(std::move(fields)),
+      options_(std::move(options)),
+      rows_(rows),
+      buffers_(fields_.size()) {
+  const std::size_t row_bytes = bytes_of_row(fields_);
   if (rows < 1 || row_bytes == 0) {
-    throw DataError(fmt::format("{}: a dataset of {} rows of {} bytes cannot be made.", s.folder.string(), rows, row_bytes));
+    throw DataError(fmt::format("{}: a dataset of {} rows of {} bytes cannot be made.", folder_.string(), rows, row_bytes));
   }
-  if (std::filesystem::exists(s.folder) && !std::filesystem::is_empty(s.folder)) {
-    throw DataError(fmt::format("{}: already holds something.\n  Remove it first, or choose another folder.", s.folder.string()));
+  if (std::filesystem::exists(folder_) && !std::filesystem::is_empty(folder_)) {
+    throw DataError(fmt::format("{}: already holds something.\n  Remove it first, or choose another folder.", folder_.string()));
   }
-  if (s.options.chunk_rows <= 0) {
-    s.options.chunk_rows = auto_chunk_rows(rows, row_bytes);
+  if (options_.chunk_rows <= 0) {
+    options_.chunk_rows = auto_chunk_rows(rows, row_bytes);
   }
-  if (s.options.rows_per_shard <= 0) {
-    s.options.rows_per_shard = std::max<std::int64_t>(1, kShardBytes / static_cast<std::int64_t>(row_bytes));
+  if (options_.rows_per_shard <= 0) {
+    options_.rows_per_shard = std::max<std::int64_t>(1, kShardBytes / static_cast<std::int64_t>(row_bytes));
   }
-  s.options.rows_per_shard = (s.options.rows_per_shard + s.options.chunk_rows - 1) / s.options.chunk_rows * s.options.chunk_rows;
-  s.buffers.resize(s.fields.size());
-  s.part = s.folder;
-  s.part += ".part";
-  std::filesystem::remove_all(s.part);
-  std::filesystem::create_directories(s.part);
+  options_.rows_per_shard = (options_.rows_per_shard + options_.chunk_rows - 1) / options_.chunk_rows * options_.chunk_rows;
+  std::filesystem::remove_all(part_);
+  std::filesystem::create_directories(part_);
 }
 
 DatasetWriter::~DatasetWriter() {
-  if (!state_->closed) {
-    state_->file.reset();
-    std::error_code ignored;
-    std::filesystem::remove_all(state_->part, ignored);
-  }
+  file_.reset();
+  std::error_code ignored;
+  std::filesystem::remove_all(part_, ignored);  // After `close` it has its new name.
 }
 
 void DatasetWriter::append(std::span<const std::span<const std::byte>> values) {
-  State& s = *state_;
-  const std::int64_t count = values.empty() ? 0 : static_cast<std::int64_t>(values[0].size() / s.fields[0].row_bytes());
-  for (std::size_t i = 0; i < s.fields.size(); ++i) {
-    if (values.size() != s.fields.size() || values[i].size() != static_cast<std::size_t>(count) * s.fields[i].row_bytes()) {
-      throw DataError(fmt::format("{}: the rows to append do not have the same number for every field.", s.folder.string()));
+  const std::int64_t count = values.empty() ? 0 : static_cast<std::int64_t>(values[0].size() / fields_[0].row_bytes());
+  for (std::size_t i = 0; i < fields_.size(); ++i) {
+    if (values.size() != fields_.size() || values[i].size() != static_cast<std::size_t>(count) * fields_[i].row_bytes()) {
+      throw DataError(fmt::format("{}: the rows to append do not have the same number for every field.", folder_.string()));
     }
   }
-  if (s.appended + count > s.rows) {
-    throw DataError(fmt::format("{}: more than the announced {} rows were appended.", s.folder.string(), s.rows));
+  if (appended_ + count > rows_) {
+    throw DataError(fmt::format("{}: more than the announced {} rows were appended.", folder_.string(), rows_));
   }
-  s.appended += count;
+  appended_ += count;
   for (std::int64_t done = 0; done < count;) {
-    if (!s.file) {
-      s.begin_shard();
+    if (!file_) {
+      begin_shard();
     }
-    const std::int64_t room = std::min(s.options.chunk_rows, s.shard_rows - s.written) - s.buffered;
+    const std::int64_t room = std::min(options_.chunk_rows, shard_rows_ - written_) - buffered_;
     const std::int64_t take = std::min(room, count - done);
-    for (std::size_t i = 0; i < s.fields.size(); ++i) {
-      const std::size_t width = s.fields[i].row_bytes();
+    for (std::size_t i = 0; i < fields_.size(); ++i) {
+      const std::size_t width = fields_[i].row_bytes();
       const auto rows = values[i].subspan(static_cast<std::size_t>(done) * width, static_cast<std::size_t>(take) * width);
-      s.buffers[i].insert(s.buffers[i].end(), rows.begin(), rows.end());
+      buffers_[i].insert(buffers_[i].end(), rows.begin(), rows.end());
     }
-    s.buffered += take;
+    buffered_ += take;
     done += take;
     if (take == room) {
-      s.flush();
+      flush();
     }
   }
 }
 
 void DatasetWriter::close() {
-  State& s = *state_;
-  if (s.appended != s.rows) {
-    throw DataError(fmt::format("{}: {} rows were announced, but {} appended.", s.folder.string(), s.rows, s.appended));
+  if (appended_ != rows_) {
+    throw DataError(fmt::format("{}: {} rows were announced, but {} appended.", folder_.string(), rows_, appended_));
   }
-  std::filesystem::remove(s.folder);  // an empty folder of that name
-  std::filesystem::rename(s.part, s.folder);
-  s.closed = true;
+  std::filesystem::remove(folder_);  // an empty folder of that name
+  std::filesystem::rename(part_, folder_);
 }
 
 }  // namespace lockstep

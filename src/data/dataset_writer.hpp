@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -39,8 +39,23 @@ class DatasetWriter {
   void close();
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  [[nodiscard]] std::int64_t shards() const { return (rows_ + options_.rows_per_shard - 1) / options_.rows_per_shard; }
+  void begin_shard();
+  void flush();
+  void end_shard();
+
+  std::filesystem::path folder_, part_;
+  std::vector<Field> fields_;
+  DatasetOptions options_;
+  std::int64_t rows_;
+  std::int64_t appended_ = 0;
+  std::int64_t shard_ = 0;
+  std::int64_t shard_rows_ = 0;  ///< of the shard being written
+  std::int64_t written_ = 0;     ///< rows of it on disk
+  std::int64_t buffered_ = 0;    ///< rows waiting for their chunk to be full
+  std::optional<Hdf5File> file_;
+  std::optional<ShardHash> hash_;
+  std::vector<std::vector<std::byte>> buffers_;
 };
 
 }  // namespace lockstep

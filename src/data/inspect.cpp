@@ -57,47 +57,32 @@ struct Findings {
   std::vector<std::string> shards_of_other_content;
 };
 
-void add_chunk(const Dataset& dataset, std::size_t c, const Chunk& chunk, Findings& found) {
-  const ChunkInfo& info = dataset.chunks()[c];
-  const std::string& shard = dataset.shard_name(info.shard);
-  for (std::size_t f = 0; f < chunk.fields.size(); ++f) {
-    const Field& field = dataset.fields()[f];
-    const auto elements = static_cast<std::size_t>(field.sample.elements());
-    if (field.dtype == DType::f32) {
-      found.fields[f].add<float>(chunk.fields[f], elements, info.first, shard);
-    } else if (field.dtype == DType::i32) {
-      found.fields[f].add<std::int32_t>(chunk.fields[f], elements, info.first, shard);
-    } else {
-      found.fields[f].add<std::uint8_t>(chunk.fields[f], elements, info.first, shard);
-    }
-    if (field.name == "labels" && field.dtype == DType::i32 && field.sample.rank() == 0) {
-      for (std::int64_t i = 0; i < info.rows; ++i) {
-        std::int32_t label = 0;
-        std::memcpy(&label, chunk.fields[f].data() + i * 4, 4);
-        ++found.classes[label];
-      }
-    }
-  }
-}
-
 Findings scan(const Dataset& dataset) {
   Findings found;
   found.fields.resize(dataset.fields().size());
   std::optional<ShardHash> hash;
-  const auto& chunks = dataset.chunks();
-  for (std::size_t c = 0; c < chunks.size(); ++c) {
-    if (chunks[c].first == 0) {
+  for (std::size_t c = 0; c < dataset.chunks().size(); ++c) {
+    const ChunkInfo& info = dataset.chunks()[c];
+    const std::string& shard = dataset.shard_name(info.shard);
+    if (info.first == 0) {
       hash.emplace(dataset.fields());
     }
     const Chunk chunk = dataset.read_chunk(c);
     for (std::size_t f = 0; f < chunk.fields.size(); ++f) {
+      const Field& field = dataset.fields()[f];
+      const auto add = field.dtype == DType::f32   ? &FieldSummary::add<float>
+                       : field.dtype == DType::i32 ? &FieldSummary::add<std::int32_t>
+                                                   : &FieldSummary::add<std::uint8_t>;
+      (found.fields[f].*add)(chunk.fields[f], static_cast<std::size_t>(field.sample.elements()), info.first, shard);
       hash->update(f, chunk.fields[f]);
     }
-    add_chunk(dataset, c, chunk, found);
-    const bool last = c + 1 == chunks.size() || chunks[c + 1].shard != chunks[c].shard;
-    if (last && hash->finish(dataset.mean(), dataset.std(), dataset.class_names()) != dataset.shard_checksum(chunks[c].shard)) {
-      found.shards_of_other_content.push_back(dataset.shard_name(chunks[c].shard));
+    const bool last = c + 1 == dataset.chunks().size() || dataset.chunks()[c + 1].shard != info.shard;
+    if (last && hash->finish(dataset.mean(), dataset.std(), dataset.class_names()) != dataset.shard_checksum(info.shard)) {
+      found.shards_of_other_content.push_back(shard);
     }
+  }
+  if (dataset.has_field("labels") && dataset.field("labels").dtype == DType::i32 && dataset.field("labels").sample.rank() == 0) {
+    dataset.for_each_label([&](std::int32_t label, const ChunkInfo&, std::int64_t) { ++found.classes[label]; });
   }
   return found;
 }
@@ -172,8 +157,6 @@ std::string inspect_dataset(const Dataset& dataset) {
   return troubles.empty() ? text + "  Nothing to mend.\n" : text;
 }
 
-bool holds_shards(const std::filesystem::path& folder) { return std::filesystem::exists(folder / "shard-00000.h5"); }
-
 }  // namespace
 
 std::string chunk_verdict(std::int64_t chunks, std::size_t dataset_bytes) {
@@ -189,13 +172,10 @@ std::string chunk_verdict(std::int64_t chunks, std::size_t dataset_bytes) {
 }
 
 std::string inspect(const std::filesystem::path& path) {
+  const auto holds_shards = [](const std::filesystem::path& folder) { return std::filesystem::exists(folder / "shard-00000.h5"); };
   std::vector<std::filesystem::path> parts;
   if (std::filesystem::is_directory(path) && !holds_shards(path)) {
-    for (const auto& entry : std::filesystem::directory_iterator(path)) {
-      if (entry.is_directory() && holds_shards(entry.path())) {
-        parts.push_back(entry.path());
-      }
-    }
+    std::ranges::copy_if(std::filesystem::directory_iterator(path), std::back_inserter(parts), holds_shards);
     std::ranges::sort(parts, std::greater{});  // train before test
   }
   if (parts.empty()) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <numeric>
 
@@ -14,23 +15,21 @@ namespace {
 /// Eight rounds: twice what a strong pseudo-random permutation needs, since the halves are short.
 constexpr std::uint32_t kRounds = 8;
 
+constexpr std::array<std::string_view, 3> kOrderNames{"chunk", "sample", "sequential"};
+
 std::uint32_t low32(std::uint64_t x) { return static_cast<std::uint32_t>(x); }
 std::uint32_t high32(std::uint64_t x) { return static_cast<std::uint32_t>(x >> 32); }
 
-/// 0 … n − 1 sorted by a random key each: a keyed permutation for short lists.
-std::vector<std::int64_t> shuffled(std::int64_t n, PhiloxKey key, std::uint64_t tweak) {
-  std::vector<std::pair<std::uint64_t, std::int64_t>> keyed(static_cast<std::size_t>(n));
-  for (std::int64_t i = 0; i < n; ++i) {
-    const PhiloxCounter r =
-        philox({low32(static_cast<std::uint64_t>(i)), high32(static_cast<std::uint64_t>(i)), low32(tweak), high32(tweak)}, key);
-    keyed[static_cast<std::size_t>(i)] = {std::uint64_t{r[1]} << 32 | r[0], i};
+/// The items sorted by a random key each, which their places give: a keyed permutation for short lists.
+std::vector<std::int64_t> shuffled(const std::vector<std::int64_t>& items, PhiloxKey key, std::uint64_t tweak) {
+  std::vector<std::pair<std::uint64_t, std::size_t>> keyed;
+  for (std::uint64_t i = 0; i < items.size(); ++i) {
+    const PhiloxCounter r = philox({low32(i), high32(i), low32(tweak), high32(tweak)}, key);
+    keyed.emplace_back(std::uint64_t{r[1]} << 32 | r[0], i);
   }
   std::ranges::sort(keyed);
-  std::vector<std::int64_t> order;
-  order.reserve(keyed.size());
-  for (const auto& [random, i] : keyed) {
-    order.push_back(i);
-  }
+  std::vector<std::int64_t> order(items.size());
+  std::ranges::transform(keyed, order.begin(), [&](const auto& each) { return items[each.second]; });
   return order;
 }
 
@@ -69,6 +68,14 @@ std::int64_t StepTable::lane_samples(std::int64_t step, int lane) const {
   return lane < used_lanes_ ? (boundary(step + 1) + lane) / used_lanes_ - (boundary(step) + lane) / used_lanes_ : 0;
 }
 
+std::vector<int> StepTable::lane_samples(std::int64_t step) const {
+  std::vector<int> samples;
+  for (int lane = 0; lane < lanes_; ++lane) {
+    samples.push_back(static_cast<int>(lane_samples(step, lane)));
+  }
+  return samples;
+}
+
 std::int64_t StepTable::lane_begin(std::int64_t step, int lane) const {
   return lane < used_lanes_ ? (boundary(step) + lane) / used_lanes_ : 0;
 }
@@ -84,47 +91,40 @@ std::int64_t StepTable::first_row(std::int64_t step, int lane) const {
 std::int64_t StepTable::stream_length(int lane) const { return lane < used_lanes_ ? (samples_ + lane) / used_lanes_ : 0; }
 
 std::int64_t StepTable::max_lane_samples() const {
-  std::int64_t longest = 0;
-  for (std::int64_t step = std::max<std::int64_t>(0, steps() - 3); step < steps(); ++step) {
+  // Only the last two steps may be longer than those before.
+  std::int64_t longest = std::min(batch_, samples_);
+  for (std::int64_t step = std::max<std::int64_t>(0, steps() - 2); step < steps(); ++step) {
     longest = std::max(longest, samples(step));
   }
-  longest = std::max(longest, std::min(batch_, samples_));
   return (longest + used_lanes_ - 1) / used_lanes_;
 }
 
-KeyedPermutation::KeyedPermutation(std::uint64_t n, PhiloxKey key, std::uint64_t tweak) : n_(n), key_(key), tweak_(tweak) {
+std::uint64_t permuted(std::uint64_t i, std::uint64_t n, PhiloxKey key, std::uint64_t tweak) {
   const int bits = std::max(2, static_cast<int>(std::bit_width(n - 1)));
-  low_bits_ = bits / 2;
-  high_bits_ = bits - low_bits_;
-}
-
-std::uint64_t KeyedPermutation::operator()(std::uint64_t i) const {
-  const std::uint64_t low_mask = (std::uint64_t{1} << low_bits_) - 1;
-  const std::uint64_t high_mask = (std::uint64_t{1} << high_bits_) - 1;
+  const int low_bits = bits / 2;
+  const std::uint64_t low_mask = (std::uint64_t{1} << low_bits) - 1;
+  const std::uint64_t high_mask = (std::uint64_t{1} << (bits - low_bits)) - 1;
   do {
     std::uint64_t low = i & low_mask;
-    std::uint64_t high = i >> low_bits_;
+    std::uint64_t high = i >> low_bits;
     for (std::uint32_t round = 0; round < kRounds; round += 2) {
-      low ^= philox({low32(high), round, low32(tweak_), high32(tweak_)}, key_)[0] & low_mask;
-      high ^= philox({low32(low), round + 1, low32(tweak_), high32(tweak_)}, key_)[0] & high_mask;
+      low ^= philox({low32(high), round, low32(tweak), high32(tweak)}, key)[0] & low_mask;
+      high ^= philox({low32(low), round + 1, low32(tweak), high32(tweak)}, key)[0] & high_mask;
     }
-    i = high << low_bits_ | low;
-  } while (i >= n_);
+    i = high << low_bits | low;
+  } while (i >= n);
   return i;
 }
 
 OrderKind order_from(std::string_view name) {
-  for (const OrderKind kind : {OrderKind::chunk, OrderKind::sample, OrderKind::sequential}) {
-    if (name == name_of(kind)) {
-      return kind;
-    }
+  const auto found = std::ranges::find(kOrderNames, name);
+  if (found == kOrderNames.end()) {
+    throw UsageError(fmt::format("there is no order '{}'.\n  Choose chunk, sample or sequential.", name));
   }
-  throw UsageError(fmt::format("there is no order '{}'.\n  Choose chunk, sample or sequential.", name));
+  return static_cast<OrderKind>(found - kOrderNames.begin());
 }
 
-std::string_view name_of(OrderKind kind) {
-  return kind == OrderKind::chunk ? "chunk" : kind == OrderKind::sample ? "sample" : "sequential";
-}
+std::string_view name_of(OrderKind kind) { return kOrderNames[static_cast<std::size_t>(kind)]; }
 
 OrderKind default_order(std::size_t dataset_bytes) {
   return dataset_bytes <= (std::size_t{256} << 20) ? OrderKind::sample : OrderKind::chunk;
@@ -136,12 +136,10 @@ SampleOrder::SampleOrder(OrderKind kind, std::uint64_t seed, std::uint64_t epoch
   if (std::accumulate(chunk_rows.begin(), chunk_rows.end(), std::int64_t{0}) != samples_) {
     throw UsageError(fmt::format("the chunks do not hold the {} samples of the epoch.", samples_));
   }
-  const auto count = std::ssize(chunk_rows);
+  chunks_.resize(chunk_rows.size());
+  std::iota(chunks_.begin(), chunks_.end(), std::int64_t{0});
   if (kind == OrderKind::chunk) {
-    chunks_ = shuffled(count, philox_key(seed, "order", "chunks"), epoch);
-  } else {
-    chunks_.resize(chunk_rows.size());
-    std::iota(chunks_.begin(), chunks_.end(), std::int64_t{0});
+    chunks_ = shuffled(chunks_, philox_key(seed, "order", "chunks"), epoch);
   }
   std::int64_t end = 0;
   for (const std::int64_t chunk : chunks_) {
@@ -155,48 +153,31 @@ SampleOrder::SampleOrder(OrderKind kind, std::uint64_t seed, std::uint64_t epoch
   }
 }
 
-/// Lane v's first window is shorter by this much.
-std::int64_t SampleOrder::stagger(int lane) const { return window_rows_ * lane / lanes_; }
-
-std::int64_t SampleOrder::window_of(int lane, std::int64_t position) const { return (position + stagger(lane)) / window_rows_; }
-
-std::int64_t SampleOrder::window_begin(int lane, std::int64_t window) const {
-  return std::max<std::int64_t>(0, window * window_rows_ - stagger(lane));
-}
-
 SamplePlace SampleOrder::place(std::int64_t line) const {
   const auto found = std::ranges::upper_bound(chunk_ends_, line) - chunk_ends_.begin();
   return {chunks_[static_cast<std::size_t>(found)], line - (found == 0 ? 0 : chunk_ends_[static_cast<std::size_t>(found - 1)])};
 }
 
-std::vector<SamplePlace> SampleOrder::window(int lane, std::int64_t window) const {
+SampleOrder::Window SampleOrder::window_at(int lane, std::int64_t position) const {
   const std::int64_t stream_begin = lane_begins_[static_cast<std::size_t>(lane)];
-  const std::int64_t length = lane_begins_[static_cast<std::size_t>(lane) + 1] - stream_begin;
-  const std::int64_t begin = window_begin(lane, window);
-  const std::int64_t end = std::max(begin, std::min(length, window_begin(lane, window + 1)));
-  std::vector<SamplePlace> places;
-  places.reserve(static_cast<std::size_t>(end - begin));
+  const std::int64_t stream_end = lane_begins_[static_cast<std::size_t>(lane) + 1];
+  const std::int64_t stagger = window_rows_ * lane / lanes_;  // the lane's first window is shorter by this much
+  const std::int64_t window = (position + stagger) / window_rows_;
+  const std::int64_t begin = std::max<std::int64_t>(0, window * window_rows_ - stagger);
+  const std::int64_t end = std::min(stream_end - stream_begin, (window + 1) * window_rows_ - stagger);
+  std::vector<std::int64_t> line(static_cast<std::size_t>(end - begin));
+  std::iota(line.begin(), line.end(), stream_begin + begin);
   if (kind_ == OrderKind::sample) {
-    const KeyedPermutation permute(static_cast<std::uint64_t>(samples_), philox_key(seed_, "order", "samples"), epoch_);
-    for (std::int64_t i = begin; i < end; ++i) {
-      places.push_back(place(static_cast<std::int64_t>(permute(static_cast<std::uint64_t>(stream_begin + i)))));
+    const PhiloxKey key = philox_key(seed_, "order", "samples");
+    for (std::int64_t& i : line) {
+      i = static_cast<std::int64_t>(permuted(static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(samples_), key, epoch_));
     }
   } else if (kind_ == OrderKind::chunk) {
-    for (const std::int64_t i :
-         shuffled(end - begin, philox_key(seed_, "order", fmt::format("window {} of lane {}", window, lane)), epoch_)) {
-      places.push_back(place(stream_begin + begin + i));
-    }
-  } else {
-    for (std::int64_t i = begin; i < end; ++i) {
-      places.push_back(place(stream_begin + i));
-    }
+    line = shuffled(line, philox_key(seed_, "order", fmt::format("window {} of lane {}", window, lane)), epoch_);
   }
-  return places;
-}
-
-SamplePlace SampleOrder::sample(int lane, std::int64_t position) const {
-  const std::int64_t w = window_of(lane, position);
-  return window(lane, w).at(static_cast<std::size_t>(position - window_begin(lane, w)));
+  Window result{begin, std::vector<SamplePlace>(line.size())};
+  std::ranges::transform(line, result.places.begin(), [this](std::int64_t i) { return place(i); });
+  return result;
 }
 
 }  // namespace lockstep

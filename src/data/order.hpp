@@ -29,6 +29,8 @@ class StepTable {
   [[nodiscard]] int used_lanes() const { return used_lanes_; }
   [[nodiscard]] std::int64_t samples(std::int64_t step) const { return boundary(step + 1) - boundary(step); }
   [[nodiscard]] std::int64_t lane_samples(std::int64_t step, int lane) const;
+  /// Of every lane.
+  [[nodiscard]] std::vector<int> lane_samples(std::int64_t step) const;
   /// Position of the lane's first sample of the step in the lane's own stream.
   [[nodiscard]] std::int64_t lane_begin(std::int64_t step, int lane) const;
   /// Place in the whole batch of the lane's first sample.
@@ -51,21 +53,9 @@ class StepTable {
   std::vector<std::int64_t> tail_;  ///< those after; the last one is n
 };
 
-/// A keyed permutation of 0 … n − 1 with no table: a Feistel network over the next power of two, its rounds Philox, walked until the
-/// result is below n (Black and Rogaway 2002, "Ciphers with arbitrary finite domains").
-class KeyedPermutation {
- public:
-  KeyedPermutation(std::uint64_t n, PhiloxKey key, std::uint64_t tweak);
-  /// Requires i < n.
-  [[nodiscard]] std::uint64_t operator()(std::uint64_t i) const;
-
- private:
-  std::uint64_t n_;
-  PhiloxKey key_;
-  std::uint64_t tweak_;
-  int low_bits_;
-  int high_bits_;
-};
+/// Where i < n goes in a keyed permutation of 0 … n − 1 that needs no table: a Feistel network over the next power of two, its rounds
+/// Philox, walked until the result is below n (Black and Rogaway 2002, "Ciphers with arbitrary finite domains").
+[[nodiscard]] std::uint64_t permuted(std::uint64_t i, std::uint64_t n, PhiloxKey key, std::uint64_t tweak);
 
 enum class OrderKind : std::uint8_t {
   chunk,      ///< chunks permuted, then samples within a window of each lane's stream: every chunk is read about once
@@ -93,19 +83,17 @@ class SampleOrder {
   /// Requires Σ chunk_rows = table.samples(), each chunk ≥ 1 row.
   SampleOrder(OrderKind kind, std::uint64_t seed, std::uint64_t epoch, const std::vector<std::int64_t>& chunk_rows, const StepTable& table);
 
-  /// The lane's sample at a position of its stream; computes a whole window, so walk with `window` where speed matters.
-  [[nodiscard]] SamplePlace sample(int lane, std::int64_t position) const;
-  /// Which window holds a position, and the window's first position.
-  [[nodiscard]] std::int64_t window_of(int lane, std::int64_t position) const;
-  [[nodiscard]] std::int64_t window_begin(int lane, std::int64_t window) const;
-  /// All samples of a window, in the order in which the lane uses them.
-  [[nodiscard]] std::vector<SamplePlace> window(int lane, std::int64_t window) const;
-  [[nodiscard]] std::int64_t window_rows() const { return window_rows_; }
+  /// Samples that a lane uses one after another, the first at position `begin` of its stream.
+  struct Window {
+    std::int64_t begin = 0;
+    std::vector<SamplePlace> places;
+  };
+  /// The window that holds a position of the lane's stream.
+  [[nodiscard]] Window window_at(int lane, std::int64_t position) const;
   [[nodiscard]] OrderKind kind() const { return kind_; }
 
  private:
   [[nodiscard]] SamplePlace place(std::int64_t line) const;
-  [[nodiscard]] std::int64_t stagger(int lane) const;
 
   OrderKind kind_;
   std::uint64_t seed_;

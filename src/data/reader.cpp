@@ -24,7 +24,7 @@ constexpr std::size_t kAlign = 64;
 
 std::size_t aligned(std::size_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
 
-/// How one row of a field becomes what the model sees.
+/// How one row of a field becomes what the model sees: (x − mean) / std as f32, or as it is.
 struct Converter {
   DType from = DType::f32;
   std::size_t elements = 0;  ///< a row
@@ -35,23 +35,22 @@ struct Converter {
   [[nodiscard]] std::size_t bytes() const { return elements * 4; }
 
   void convert(const std::byte* in, std::byte* out) const {
-    if (from == DType::u8) {
-      normalise(reinterpret_cast<const std::uint8_t*>(in), reinterpret_cast<float*>(out));
-    } else if (from == DType::f32 && !mean.empty()) {
-      normalise(reinterpret_cast<const float*>(in), reinterpret_cast<float*>(out));
-    } else {
+    if (mean.empty()) {
       std::memcpy(out, in, bytes());
+    } else if (from == DType::u8) {
+      normalise(reinterpret_cast<const std::uint8_t*>(in), reinterpret_cast<float*>(out));
+    } else {
+      normalise(reinterpret_cast<const float*>(in), reinterpret_cast<float*>(out));
     }
   }
 
  private:
   template <class T>
   void normalise(const T* in, float* out) const {
-    const std::size_t channels = std::max<std::size_t>(1, mean.size());
-    const std::size_t inner = elements / channels;
-    for (std::size_t c = 0; c < channels; ++c, in += inner, out += inner) {
-      const float m = mean.empty() ? 0.0F : mean[c];
-      const float s = mean.empty() ? 1.0F : std[c];
+    const std::size_t inner = elements / mean.size();
+    for (std::size_t c = 0; c < mean.size(); ++c, in += inner, out += inner) {
+      const float m = mean[c];
+      const float s = std[c];
       for (std::size_t i = 0; i < inner; ++i) {
         out[i] = (static_cast<float>(in[i]) - m) / s;
       }
@@ -61,10 +60,9 @@ struct Converter {
 
 /// A chunk as far as it lies in the reader's rows, and what lanes hold of it.
 struct ViewChunk {
-  std::size_t chunk = 0;          ///< in the dataset
-  std::int64_t first = 0;         ///< first row used, in the chunk
-  std::int64_t rows = 0;          ///< rows used
-  std::int64_t first_of_all = 0;  ///< the dataset's row number of the first row used
+  std::size_t chunk = 0;   ///< in the dataset
+  std::int64_t first = 0;  ///< first row used, in the chunk
+  std::int64_t rows = 0;   ///< rows used
   std::shared_ptr<const Chunk> data;
   int users = 0;  ///< lanes whose window needs it
 };
@@ -77,7 +75,7 @@ std::vector<ViewChunk> view_of(const Dataset& dataset, RowRange range) {
     const std::int64_t first = std::max(row, range.first);
     const std::int64_t end = std::min(row + rows, range.first + range.rows);
     if (first < end) {
-      view.push_back({c, first - row, end - first, first, nullptr, 0});
+      view.push_back({c, first - row, end - first, nullptr, 0});
     }
     row += rows;
   }
@@ -86,15 +84,12 @@ std::vector<ViewChunk> view_of(const Dataset& dataset, RowRange range) {
 
 /// Where a lane stands in its stream.
 struct Cursor {
-  std::int64_t window = -1;
-  std::int64_t begin = 0;  ///< position of the window's first sample
-  std::vector<SamplePlace> places;
-  std::vector<std::int64_t> chunks;  ///< of the view, each once
+  SampleOrder::Window window;
+  std::vector<std::int64_t> chunks;  ///< of the view, that it needs, each once
 };
 
 struct Slot {
   AlignedBytes memory;
-  std::vector<std::int64_t> rows;
   StepBatch batch;
 };
 
@@ -126,18 +121,17 @@ struct BatchReader::State {
 
   std::jthread thread;  ///< last: it must end before the rest goes
 
-  void make_converters();
   void make_slots();
   [[nodiscard]] std::size_t bytes_at_once() const;
   void run(const std::stop_token& stop);
   bool prepare(const std::stop_token& stop, std::uint64_t epoch, std::int64_t step);
-  void fill(LaneBatch& lane, std::int64_t* rows, std::int64_t step);
-  void enter_window(Cursor& cursor, int lane, std::int64_t window);
+  void fill(LaneBatch& lane, std::int64_t step);
+  void enter_window(Cursor& cursor, int lane, std::int64_t position);
   const Chunk& chunk_data(ViewChunk& chunk);
 };
 
 BatchReader::State::State(std::shared_ptr<ChunkCache> chunk_cache, const StepTable& steps, const ReaderOptions& reader_options)
-    : cache(std::move(chunk_cache)), table(steps), options(reader_options) {
+    : cache(std::move(chunk_cache)), table(steps), options(reader_options), fields(converted_fields(cache->dataset())) {
   const Dataset& dataset = cache->dataset();
   const RowRange range = options.rows;
   if (range.rows != table.samples() || range.first < 0 || range.first + range.rows > dataset.rows()) {
@@ -149,25 +143,19 @@ BatchReader::State::State(std::shared_ptr<ChunkCache> chunk_cache, const StepTab
         fmt::format("lanes {}..{} are not among the {} lanes of the batch.", options.lane_begin, options.lane_end - 1, table.lanes()));
   }
   view = view_of(dataset, range);
-  make_converters();
+  for (const Field& field : dataset.fields()) {
+    Converter& converter = converters.emplace_back(Converter{field.dtype, static_cast<std::size_t>(field.sample.elements()), {}, {}});
+    if (field.name == "features" && field.dtype != DType::i32 && !dataset.mean().empty()) {
+      converter.mean.assign(dataset.mean().begin(), dataset.mean().end());
+      converter.std.assign(dataset.std().begin(), dataset.std().end());
+    } else if (field.dtype == DType::u8) {
+      converter.mean = {0};
+      converter.std = {1};
+    }
+  }
   cursors.resize(static_cast<std::size_t>(options.lane_end - options.lane_begin));
   cache->require(bytes_at_once());
   make_slots();
-}
-
-void BatchReader::State::make_converters() {
-  const Dataset& dataset = cache->dataset();
-  for (const Field& field : dataset.fields()) {
-    Converter converter{field.dtype, static_cast<std::size_t>(field.sample.elements()), {}, {}};
-    if (field.name == "features" && field.dtype != DType::i32) {
-      for (std::size_t c = 0; c < dataset.mean().size(); ++c) {
-        converter.mean.push_back(static_cast<float>(dataset.mean()[c]));
-        converter.std.push_back(static_cast<float>(dataset.std()[c]));
-      }
-    }
-    converters.push_back(std::move(converter));
-  }
-  fields = converted_fields(dataset);
 }
 
 void BatchReader::State::make_slots() {
@@ -179,22 +167,13 @@ void BatchReader::State::make_slots() {
   slots = std::vector<Slot>(static_cast<std::size_t>(options.depth) + 1);
   for (Slot& slot : slots) {
     slot.memory.reserve(std::max(kAlign, lane_bytes * cursors.size()));
-    slot.rows.resize(most * cursors.size());
     std::byte* next = slot.memory.data();
-    for (std::size_t i = 0; i < cursors.size(); ++i) {
-      LaneBatch lane;
-      lane.lane = options.lane_begin + static_cast<int>(i);
-      lane.rows = slot.rows.data() + i * most;
-      for (std::size_t f = 0; f < fields.size(); ++f) {
-        lane.fields.push_back(next);
-        if (fields[f].name == "features" && fields[f].dtype == DType::f32) {
-          lane.features = reinterpret_cast<const float*>(next);
-        } else if (fields[f].name == "labels" && fields[f].dtype == DType::i32) {
-          lane.labels = reinterpret_cast<const std::int32_t*>(next);
-        }
-        next += aligned(most * converters[f].bytes());
+    for (int lane = options.lane_begin; lane < options.lane_end; ++lane) {
+      LaneBatch& batch = slot.batch.lanes.emplace_back(LaneBatch{.lane = lane});
+      for (const Converter& converter : converters) {
+        batch.fields.push_back(next);
+        next += aligned(most * converter.bytes());
       }
-      slot.batch.lanes.push_back(std::move(lane));
     }
   }
 }
@@ -220,15 +199,13 @@ const Chunk& BatchReader::State::chunk_data(ViewChunk& chunk) {
 }
 
 /// Holds the chunks of the new window, lets go of those of the old one that it does not need, and only then reads.
-void BatchReader::State::enter_window(Cursor& cursor, int lane, std::int64_t window) {
-  cursor.window = window;
-  cursor.begin = order->window_begin(lane, window);
-  cursor.places = order->window(lane, window);
+void BatchReader::State::enter_window(Cursor& cursor, int lane, std::int64_t position) {
+  cursor.window = order->window_at(lane, position);
   if (order->kind() == OrderKind::sample) {
     return;  // Every chunk stays: a window may touch them all.
   }
   const std::vector<std::int64_t> before = std::exchange(cursor.chunks, {});
-  for (const SamplePlace& place : cursor.places) {
+  for (const SamplePlace& place : cursor.window.places) {
     cursor.chunks.push_back(place.chunk);
   }
   std::ranges::sort(cursor.chunks);
@@ -247,16 +224,17 @@ void BatchReader::State::enter_window(Cursor& cursor, int lane, std::int64_t win
   }
 }
 
-void BatchReader::State::fill(LaneBatch& lane, std::int64_t* rows, std::int64_t step) {
+void BatchReader::State::fill(LaneBatch& lane, std::int64_t step) {
   lane.samples = table.lane_samples(step, lane.lane);
   lane.first_row = table.first_row(step, lane.lane);
   Cursor& cursor = cursors[static_cast<std::size_t>(lane.lane - options.lane_begin)];
   const std::int64_t begin = table.lane_begin(step, lane.lane);
   for (std::int64_t i = 0; i < lane.samples; ++i) {
-    if (const std::int64_t window = order->window_of(lane.lane, begin + i); window != cursor.window) {
-      enter_window(cursor, lane.lane, window);
+    const auto in_window = [&] { return static_cast<std::size_t>(begin + i - cursor.window.begin); };
+    if (in_window() >= cursor.window.places.size()) {
+      enter_window(cursor, lane.lane, begin + i);
     }
-    const SamplePlace place = cursor.places[static_cast<std::size_t>(begin + i - cursor.begin)];
+    const SamplePlace place = cursor.window.places[in_window()];
     ViewChunk& chunk = view[static_cast<std::size_t>(place.chunk)];
     const Chunk& data = chunk_data(chunk);
     const auto row = static_cast<std::size_t>(chunk.first + place.row);
@@ -266,7 +244,6 @@ void BatchReader::State::fill(LaneBatch& lane, std::int64_t* rows, std::int64_t 
       auto* const out = const_cast<std::byte*>(lane.fields[f]) + static_cast<std::size_t>(i) * converter.bytes();
       converter.convert(data.fields[f].data() + row * converter.stored_bytes(), out);
     }
-    rows[i] = chunk.first_of_all + place.row;
   }
 }
 
@@ -281,9 +258,8 @@ bool BatchReader::State::prepare(const std::stop_token& stop, std::uint64_t epoc
   slot.batch.epoch = epoch;
   slot.batch.step = step;
   slot.batch.samples = table.samples(step);
-  const auto most = static_cast<std::size_t>(table.max_lane_samples());
-  for (std::size_t i = 0; i < slot.batch.lanes.size(); ++i) {
-    fill(slot.batch.lanes[i], slot.rows.data() + i * most, step);
+  for (LaneBatch& lane : slot.batch.lanes) {
+    fill(lane, step);
   }
   lock.lock();
   ++filled;
@@ -302,7 +278,7 @@ void BatchReader::State::run(const std::stop_token& stop) {
     for (std::uint64_t epoch = options.epoch; epoch < options.end_epoch; ++epoch, step = 0) {
       order.emplace(options.order, options.seed, epoch, rows, table);
       for (Cursor& cursor : cursors) {
-        cursor.window = -1;
+        cursor.window = {};
       }
       for (; step < table.steps(); ++step) {
         if (!prepare(stop, epoch, step)) {

@@ -16,12 +16,9 @@ namespace lockstep {
 /// What one lane works on in one step. Each field is a contiguous array [samples, ...], aligned to 64 bytes.
 struct LaneBatch {
   int lane = 0;
-  std::int64_t samples = 0;              ///< 0: the lane is empty in this step
-  std::int64_t first_row = 0;            ///< place in the whole batch of the first sample
-  std::vector<const std::byte*> fields;  ///< in the order of BatchReader::fields()
-  const float* features = nullptr;       ///< the field "features", if there is one
-  const std::int32_t* labels = nullptr;  ///< the field "labels", if there is one and it is i32
-  const std::int64_t* rows = nullptr;    ///< each sample's row in the dataset
+  std::int64_t samples = 0;                ///< 0: the lane is empty in this step
+  std::int64_t first_row = 0;              ///< place in the whole batch of the first sample
+  std::vector<const std::byte*> fields{};  ///< in the order of BatchReader::fields()
 };
 
 struct StepBatch {

@@ -2,16 +2,19 @@
 
 #include <array>
 #include <cstddef>
-#include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 
+struct evp_md_ctx_st;  // OpenSSL's EVP_MD_CTX
+
 namespace lockstep {
 
-/// SHA-256 (FIPS 180-4), fed in pieces of any length.
+/// SHA-256 (FIPS 180-4), fed in pieces of any length; OpenSSL's.
 class Sha256 {
  public:
+  Sha256();
   void update(std::span<const std::byte> bytes);
   void update(std::string_view text) { update(std::as_bytes(std::span(text))); }
   /// The digest of all bytes so far. The object must not be used after.
@@ -20,11 +23,7 @@ class Sha256 {
   [[nodiscard]] std::string finish_hex();
 
  private:
-  void block(const std::byte* bytes);
-
-  std::array<std::uint32_t, 8> state_{0x6A09E667, 0xBB67AE85, 0x3C6EF372, 0xA54FF53A, 0x510E527F, 0x9B05688C, 0x1F83D9AB, 0x5BE0CD19};
-  std::array<std::byte, 64> rest_{};
-  std::uint64_t length_ = 0;  ///< bytes so far
+  std::unique_ptr<evp_md_ctx_st, void (*)(evp_md_ctx_st*)> context_;
 };
 
 /// 64 hexadecimal digits.

@@ -135,12 +135,12 @@ std::span<const std::byte> verified(std::span<const std::byte> bytes, const std:
 
 std::vector<std::byte> serialize(const Checkpoint& checkpoint) {
   Hdf5File file = Hdf5File::create_in_memory();
-  file.set_attribute("/", "lockstep_checkpoint", kFormat);
-  file.set_attribute("/", "epoch", static_cast<std::int64_t>(checkpoint.epoch));
-  file.set_attribute("/", "step_in_epoch", static_cast<std::int64_t>(checkpoint.step_in_epoch));
-  file.set_attribute("/", "step", static_cast<std::int64_t>(checkpoint.step));
-  file.set_attribute("/", "fingerprint", checkpoint.fingerprint);
-  file.set_attribute("/", "dataset_checksum", checkpoint.dataset_checksum);
+  file.set_attribute("lockstep_checkpoint", kFormat);
+  file.set_attribute("epoch", static_cast<std::int64_t>(checkpoint.epoch));
+  file.set_attribute("step_in_epoch", static_cast<std::int64_t>(checkpoint.step_in_epoch));
+  file.set_attribute("step", static_cast<std::int64_t>(checkpoint.step));
+  file.set_attribute("fingerprint", checkpoint.fingerprint);
+  file.set_attribute("dataset_checksum", checkpoint.dataset_checksum);
   write_text(file, "/model", checkpoint.model);
   write_json(file, "/progress", checkpoint.progress);
   write_json(file, "/settings", checkpoint.settings);
@@ -156,16 +156,16 @@ Checkpoint parse(std::span<const std::byte> bytes, const std::string& name) {
   const std::span<const std::byte> image = verified(bytes, name);
   try {
     const Hdf5File file = Hdf5File::from_image(image, name);
-    const std::int64_t format = file.integer_attribute("/", "lockstep_checkpoint");
+    const std::int64_t format = file.integer_attribute("lockstep_checkpoint");
     if (format != kFormat) {
       throw CheckpointError(fmt::format("{} has format {}, but this Lockstep reads format {}.", name, format, kFormat));
     }
     Checkpoint checkpoint;
-    checkpoint.epoch = static_cast<std::uint64_t>(file.integer_attribute("/", "epoch"));
-    checkpoint.step_in_epoch = static_cast<std::uint64_t>(file.integer_attribute("/", "step_in_epoch"));
-    checkpoint.step = static_cast<std::uint64_t>(file.integer_attribute("/", "step"));
-    checkpoint.fingerprint = file.text_attribute("/", "fingerprint");
-    checkpoint.dataset_checksum = file.text_attribute("/", "dataset_checksum");
+    checkpoint.epoch = static_cast<std::uint64_t>(file.integer_attribute("epoch"));
+    checkpoint.step_in_epoch = static_cast<std::uint64_t>(file.integer_attribute("step_in_epoch"));
+    checkpoint.step = static_cast<std::uint64_t>(file.integer_attribute("step"));
+    checkpoint.fingerprint = file.text_attribute("fingerprint");
+    checkpoint.dataset_checksum = file.text_attribute("dataset_checksum");
     checkpoint.model = read_text(file, "/model");
     checkpoint.progress = read_json(file, "/progress");
     checkpoint.settings = read_json(file, "/settings");

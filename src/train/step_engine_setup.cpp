@@ -167,7 +167,7 @@ void StepEngine::set_momentum(std::span<const float> flat) {
 
 std::string StepEngine::fingerprint(std::span<const Field> fields) {
   const std::int64_t samples = lane_size_;
-  LaneBatch lane{0, samples, 0, {}, nullptr, nullptr, nullptr};
+  LaneBatch lane{0, samples, 0, {}};
   std::vector<AlignedBytes> memory;
   for (const Field& field : fields) {
     const std::size_t count = static_cast<std::size_t>(samples * field.sample.elements());

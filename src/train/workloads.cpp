@@ -67,7 +67,7 @@ SyntheticBatch::SyntheticBatch(const Workload& workload, std::int64_t batch, int
     const std::int64_t samples = (batch + v) / lanes;
     lane_samples_.push_back(static_cast<int>(samples));
     if (v >= lane_begin && v < lane_end) {
-      LaneBatch lane{v, samples, row, {}, nullptr, nullptr, nullptr};
+      LaneBatch lane{v, samples, row, {}};
       for (const Field& field : fields_) {
         memory_.push_back(synthetic(field, row, samples, workload.model.classes));
         lane.fields.push_back(memory_.back().data());

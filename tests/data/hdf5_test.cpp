@@ -39,16 +39,13 @@ TEST(Sha256, PiecesOfAnyLengthGiveTheSameDigest) {
 
 TEST(Hdf5, WholeDatasetsOfEveryKindComeBack) {
   const TemporaryFolder folder;
-  const std::vector<double> doubles{1.5, -0.0, std::numeric_limits<double>::infinity()};
-  const std::vector<std::int64_t> longs{std::numeric_limits<std::int64_t>::min(), 7};
-  const std::vector<float> floats{0.1F, 2, 3, 4, 5, 6};
+  const std::vector<float> floats{0.1F, -0.0F, std::numeric_limits<float>::infinity(), 4, 5, 6};
   const std::vector<std::int32_t> ints{-1, 2};
   const std::vector<std::uint8_t> small{255, 0, 3};
   {
     Hdf5File file = Hdf5File::create(folder.path() / "all.h5");
-    file.write<double>("/a/deep/group/doubles", {3}, doubles);
-    file.write<std::int64_t>("/longs", {2, 1}, longs);
     file.write<float>("/floats", {3, 2}, floats, 2);
+    file.write<std::int32_t>("/a/deep/group/ints", {2, 1}, ints);
     file.write<std::int32_t>("/ints", {2}, ints);
     file.write<std::uint8_t>("/small", {3}, small);
     file.write<float>("/scalar", {}, std::vector<float>{42});
@@ -56,67 +53,58 @@ TEST(Hdf5, WholeDatasetsOfEveryKindComeBack) {
     file.close();
   }
   const Hdf5File file = Hdf5File::open(folder.path() / "all.h5");
-  EXPECT_EQ(file.read<double>("/a/deep/group/doubles"), doubles);
-  EXPECT_EQ(file.read<std::int64_t>("/longs"), longs);
   EXPECT_EQ(file.read<float>("/floats"), floats);
+  EXPECT_EQ(file.read<std::int32_t>("/a/deep/group/ints"), ints);
   EXPECT_EQ(file.read<std::int32_t>("/ints"), ints);
   EXPECT_EQ(file.read<std::uint8_t>("/small"), small);
   EXPECT_EQ(file.read<float>("/scalar"), std::vector<float>{42});
   EXPECT_TRUE(file.read<float>("/empty").empty());
-  EXPECT_EQ(file.children(), (std::vector<std::string>{"a", "empty", "floats", "ints", "longs", "scalar", "small"}));
-  EXPECT_TRUE(file.is_group("/a/deep"));
-  EXPECT_FALSE(file.is_group("/ints"));
-  EXPECT_FALSE(file.exists("/no/such/thing"));
+  EXPECT_EQ(file.children(), (std::vector<std::string>{"a", "empty", "floats", "ints", "scalar", "small"}));
   const Hdf5Info info = file.info("/floats");
   EXPECT_EQ(info.dims, (std::vector<std::int64_t>{3, 2}));
-  EXPECT_EQ(info.kind, Hdf5Kind::f32);
+  EXPECT_EQ(info.dtype, DType::f32);
   EXPECT_EQ(info.chunk_rows, 2);
-  EXPECT_EQ(info.filters, std::vector<std::string>{"fletcher32"});
-  EXPECT_EQ(file.info("/ints").layout, "contiguous");
+  EXPECT_EQ(file.info("/ints").chunk_rows, 0);
 }
 
 TEST(Hdf5, RowsAreReadAndWrittenInPlace) {
   Hdf5File file = Hdf5File::create_in_memory();
-  file.create_dataset("/x", Hdf5Kind::i32, {10, 3}, 4);
+  file.create_dataset("/x", DType::i32, {10, 3}, 4);
   std::vector<std::int32_t> all(30);
   std::iota(all.begin(), all.end(), 0);
-  file.write_rows("/x", Hdf5Kind::i32, 0, 7, std::as_bytes(std::span(all).first(21)));
-  file.write_rows("/x", Hdf5Kind::i32, 7, 3, std::as_bytes(std::span(all).subspan(21)));
+  file.write_rows("/x", DType::i32, 0, 7, std::as_bytes(std::span(all).first(21)));
+  file.write_rows("/x", DType::i32, 7, 3, std::as_bytes(std::span(all).subspan(21)));
   std::vector<std::int32_t> some(6);
-  file.read_rows("/x", Hdf5Kind::i32, 3, 2, std::as_writable_bytes(std::span(some)));
+  file.read_rows("/x", DType::i32, 3, 2, std::as_writable_bytes(std::span(some)));
   EXPECT_EQ(some, (std::vector<std::int32_t>{9, 10, 11, 12, 13, 14}));
-  EXPECT_THROW(file.read_rows("/x", Hdf5Kind::i32, 9, 2, std::as_writable_bytes(std::span(some))), Hdf5Error);
-  EXPECT_THROW(file.read_rows("/x", Hdf5Kind::f32, 3, 2, std::as_writable_bytes(std::span(some))), Hdf5Error);
-  EXPECT_THROW(file.read_rows("/x", Hdf5Kind::i32, 3, 1, std::as_writable_bytes(std::span(some))), Hdf5Error);
+  EXPECT_THROW(file.read_rows("/x", DType::i32, 9, 2, std::as_writable_bytes(std::span(some))), Hdf5Error);
+  EXPECT_THROW(file.read_rows("/x", DType::f32, 3, 2, std::as_writable_bytes(std::span(some))), Hdf5Error);
+  EXPECT_THROW(file.read_rows("/x", DType::i32, 3, 1, std::as_writable_bytes(std::span(some))), Hdf5Error);
 }
 
 TEST(Hdf5, AttributesComeBackAndAreReplaced) {
   Hdf5File file = Hdf5File::create_in_memory();
-  file.create_group("/g");
-  file.set_attribute("/g", "text", "first");
-  file.set_attribute("/g", "text", "zweiter Wert: λ");
-  file.set_attribute("/g", "number", std::int64_t{-5});
-  file.set_attribute("/g", "real", 0.1);
-  file.set_attribute("/", "texts", std::vector<std::string>{"a", "", "long " + std::string(3000, 'x')});
-  file.set_attribute("/", "none", std::vector<std::string>{});
-  file.set_attribute("/", "reals", std::vector<double>{1, 2.5});
-  EXPECT_EQ(file.text_attribute("/g", "text"), "zweiter Wert: λ");
-  EXPECT_EQ(file.integer_attribute("/g", "number"), -5);
-  EXPECT_EQ(file.real_attribute("/g", "real"), 0.1);
-  EXPECT_EQ(file.texts_attribute("/", "texts")[2].size(), 3005U);
-  EXPECT_TRUE(file.texts_attribute("/", "none").empty());
-  EXPECT_EQ(file.reals_attribute("/", "reals"), (std::vector<double>{1, 2.5}));
-  EXPECT_FALSE(file.has_attribute("/", "text"));
-  expect_contains(message_of([&] { static_cast<void>(file.integer_attribute("/g", "text")); }),
-                  "the attribute text of /g is not an integer");
-  expect_contains(message_of([&] { static_cast<void>(file.text_attribute("/g", "absent")); }), "/g has no attribute absent");
+  file.set_attribute("text", "first");
+  file.set_attribute("text", "zweiter Wert: λ");
+  file.set_attribute("number", std::int64_t{-5});
+  file.set_attribute("texts", std::vector<std::string>{"a", "", "long " + std::string(3000, 'x')});
+  file.set_attribute("none", std::vector<std::string>{});
+  file.set_attribute("reals", std::vector<double>{1, 2.5});
+  EXPECT_EQ(file.text_attribute("text"), "zweiter Wert: λ");
+  EXPECT_EQ(file.integer_attribute("number"), -5);
+  EXPECT_EQ(file.texts_attribute("texts")[2].size(), 3005U);
+  EXPECT_TRUE(file.texts_attribute("none").empty());
+  EXPECT_EQ(file.reals_attribute("reals"), (std::vector<double>{1, 2.5}));
+  EXPECT_FALSE(file.has_attribute("absent"));
+  expect_contains(message_of([&] { static_cast<void>(file.integer_attribute("text")); }), "the attribute text is not an integer");
+  expect_contains(message_of([&] { static_cast<void>(file.text_attribute("absent")); }), "has no attribute absent");
 }
 
 TEST(Hdf5, ImageInMemoryIsAFileAndTheSameEachTime) {
   const auto make = [] {
     Hdf5File file = Hdf5File::create_in_memory();
     file.write<float>("/x", {3}, std::vector<float>{1, 2, 3}, 2);
-    file.set_attribute("/x", "unit", "m");
+    file.set_attribute("unit", "m");
     return file.image();
   };
   const std::vector<std::byte> image = make();
@@ -127,7 +115,7 @@ TEST(Hdf5, ImageInMemoryIsAFileAndTheSameEachTime) {
   const Hdf5File a = Hdf5File::from_image(image, "one");
   const Hdf5File b = Hdf5File::from_image(image, "one");
   EXPECT_EQ(a.read<float>("/x"), (std::vector<float>{1, 2, 3}));
-  EXPECT_EQ(b.text_attribute("/x", "unit"), "m");
+  EXPECT_EQ(b.text_attribute("unit"), "m");
   EXPECT_EQ(Hdf5File::open(folder.path() / "x.h5").read<float>("/x"), (std::vector<float>{1, 2, 3}));
 }
 
@@ -140,7 +128,7 @@ TEST(Hdf5, ErrorsNameTheFileAndTheObject) {
   Hdf5File file = Hdf5File::create(folder.path() / "x.h5");
   file.write<float>("/x", {1}, std::vector<float>{1});
   expect_contains(message_of([&] { static_cast<void>(file.read<float>("/y")); }), "x.h5: holds no dataset /y");
-  expect_contains(message_of([&] { static_cast<void>(file.read<double>("/x")); }), "/x holds f32, but f64 is needed");
+  expect_contains(message_of([&] { static_cast<void>(file.read<std::int32_t>("/x")); }), "/x holds f32, but i32 is needed");
 }
 
 TEST(Hdf5, ThreadsMayShareFiles) {
