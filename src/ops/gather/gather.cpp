@@ -18,15 +18,14 @@ std::vector<TensorType> infer(std::string_view op, std::span<const TensorType> i
 std::vector<Value> gradient(const GradientCall& call) {
   const int axis = static_cast<int>(call.attrs.integer("axis"));
   const Attrs attrs{{"axis", std::int64_t{axis}}, {"rows", call.inputs[0].shape()[axis]}};
-  return {call.graph.add(gather_backward_op(), attrs, {call.inputs[1], call.grads[0]}), {}};
+  return {call.graph.add(gather_backward_op, attrs, {call.inputs[1], call.grads[0]}), {}};
 }
 
 void reference(const ReferenceCall& call) {
-  const int axis = checked_axis(call.attrs.integer("axis"), call.in_types[0].shape, "gather");
-  const AxisView x = view_along(call.in_types[0].shape, axis), y = view_along(call.out_types[0].shape, axis);
+  const AxisView x = view_along(call.in_types[0].shape, call.attrs), y = view_along(call.out_types[0].shape, call.attrs);
   for (std::size_t j = 0; j < y.length; ++j) {
     const auto index = static_cast<std::int64_t>(call.in[1][j]);
-    const std::size_t row = checked_index(index, static_cast<std::int64_t>(x.length), "gather", "index", j);
+    const std::size_t row = checked_index(index, x.length, "gather", "index", j);
     for (std::size_t o = 0; o < y.outer; ++o) {
       for (std::size_t i = 0; i < y.inner; ++i) {
         call.out[0][(o * y.length + j) * y.inner + i] = call.in[0][(o * x.length + row) * x.inner + i];
@@ -36,11 +35,10 @@ void reference(const ReferenceCall& call) {
 }
 
 std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
-  const int axis = checked_axis(spec.attrs.integer("axis"), spec.in[0].shape, "gather");
-  const AxisView x = view_along(spec.in[0].shape, axis), y = view_along(spec.out[0].shape, axis);
+  const AxisView x = view_along(spec.in[0].shape, spec.attrs), y = view_along(spec.out[0].shape, spec.attrs);
   return make_kernel([x, y, unit = x.inner * size_of(spec.in[0].dtype)](const CpuCall& call) {
     for (std::size_t j = 0; j < y.length; ++j) {
-      const std::size_t row = checked_index(call.input<std::int32_t>(1)[j], static_cast<std::int64_t>(x.length), "gather", "index", j);
+      const std::size_t row = checked_index(call.input<std::int32_t>(1)[j], x.length, "gather", "index", j);
       for (std::size_t o = 0; o < y.outer; ++o) {
         std::memcpy(call.out[0] + (o * y.length + j) * unit, call.in[0] + (o * x.length + row) * unit, unit);
       }
@@ -50,11 +48,8 @@ std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
 
 }  // namespace
 
-const OpEntry& gather_entry() {
-  static const DefinedOp op({.name = "gather", .infer = infer, .gradient = gradient, .reference = reference, .cpu = cpu});
-  return op.entry;
-}
+constinit const DefinedOp gather_op({.name = "gather", .infer = infer, .gradient = gradient, .reference = reference, .cpu = cpu});
 
-Value gather(Value x, Value indexes, std::int64_t axis) { return x.graph->add(gather_op(), {{"axis", axis}}, {x, indexes}); }
+Value gather(Value x, Value indexes, std::int64_t axis) { return x.graph->add(gather_op, {{"axis", axis}}, {x, indexes}); }
 
 }  // namespace lockstep

@@ -23,12 +23,11 @@ std::vector<TensorType> infer(std::string_view op, std::span<const TensorType> i
 std::vector<Value> gradient(const GradientCall& call) { return {{}, gather(call.grads[0], call.inputs[0], call.attrs.integer("axis"))}; }
 
 void reference(const ReferenceCall& call) {
-  const int axis = checked_axis(call.attrs.integer("axis"), call.in_types[1].shape, "gather_backward");
-  const AxisView g = view_along(call.in_types[1].shape, axis), y = view_along(call.out_types[0].shape, axis);
+  const AxisView g = view_along(call.in_types[1].shape, call.attrs), y = view_along(call.out_types[0].shape, call.attrs);
   std::fill(call.out[0].begin(), call.out[0].end(), 0.0);
   for (std::size_t j = 0; j < g.length; ++j) {
     const auto index = static_cast<std::int64_t>(call.in[0][j]);
-    const std::size_t row = checked_index(index, static_cast<std::int64_t>(y.length), "gather_backward", "index", j);
+    const std::size_t row = checked_index(index, y.length, "gather_backward", "index", j);
     for (std::size_t o = 0; o < g.outer; ++o) {
       for (std::size_t i = 0; i < g.inner; ++i) {
         call.out[0][(o * y.length + row) * y.inner + i] += call.in[1][(o * g.length + j) * g.inner + i];
@@ -38,13 +37,12 @@ void reference(const ReferenceCall& call) {
 }
 
 std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
-  const int axis = checked_axis(spec.attrs.integer("axis"), spec.in[1].shape, "gather_backward");
-  const AxisView g = view_along(spec.in[1].shape, axis), y = view_along(spec.out[0].shape, axis);
+  const AxisView g = view_along(spec.in[1].shape, spec.attrs), y = view_along(spec.out[0].shape, spec.attrs);
   return make_kernel([g, y, bytes = spec.out[0].bytes()](const CpuCall& call) {
     std::memset(call.out[0], 0, bytes);
     for (std::size_t j = 0; j < g.length; ++j) {
       const std::int32_t index = call.input<std::int32_t>(0)[j];
-      const std::size_t row = checked_index(index, static_cast<std::int64_t>(y.length), "gather_backward", "index", j);
+      const std::size_t row = checked_index(index, y.length, "gather_backward", "index", j);
       for (std::size_t o = 0; o < g.outer; ++o) {
         float* const to = call.output(0) + (o * y.length + row) * y.inner;
         const float* const from = call.input(1) + (o * g.length + j) * g.inner;
@@ -58,9 +56,7 @@ std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
 
 }  // namespace
 
-const OpEntry& gather_backward_entry() {
-  static const DefinedOp op({.name = "gather_backward", .infer = infer, .gradient = gradient, .reference = reference, .cpu = cpu});
-  return op.entry;
-}
+constinit const DefinedOp gather_backward_op(
+    {.name = "gather_backward", .infer = infer, .gradient = gradient, .reference = reference, .cpu = cpu});
 
 }  // namespace lockstep

@@ -11,7 +11,7 @@ namespace {
 
 std::vector<Value> gradient(const GradientCall& call) {
   const std::vector<Value> operands{call.inputs[0], call.inputs[1], call.grads[0]};
-  return {call.graph.add(softmax_cross_entropy_backward_op(), {}, operands), {}};
+  return {call.graph.add(softmax_cross_entropy_backward_op, {}, operands), {}};
 }
 
 std::vector<Value> expand(Graph&, std::span<const Value> in, const Attrs&) {
@@ -22,8 +22,7 @@ void reference(const ReferenceCall& call) {
   const Rows rows = rows_of(call.in_types[0].shape);
   for (std::size_t r = 0; r < rows.count; ++r) {
     const double* const x = call.in[0].data() + r * rows.length;
-    const std::size_t label = checked_index(static_cast<std::int64_t>(call.in[1][r]), static_cast<std::int64_t>(rows.length),
-                                            "softmax_cross_entropy", "label", r);
+    const std::size_t label = checked_index(static_cast<std::int64_t>(call.in[1][r]), rows.length, "softmax_cross_entropy", "label", r);
     const auto [max, total] = reference_exp_sum(x, rows.length);
     call.out[0][r] = std::log(total) - (x[label] - max);
   }
@@ -33,8 +32,7 @@ std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
   return make_kernel([rows = rows_of(spec.in[0].shape)](const CpuCall& call) {
     for (std::size_t r = 0; r < rows.count; ++r) {
       const float* const x = call.input(0) + r * rows.length;
-      const std::size_t label =
-          checked_index(call.input<std::int32_t>(1)[r], static_cast<std::int64_t>(rows.length), "softmax_cross_entropy", "label", r);
+      const std::size_t label = checked_index(call.input<std::int32_t>(1)[r], rows.length, "softmax_cross_entropy", "label", r);
       const float max = row_max(x, rows.length);
       call.output(0)[r] = fast::log(exp_sum(x, rows.length, max)) - (x[label] - max);
     }
@@ -43,16 +41,13 @@ std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
 
 }  // namespace
 
-const OpEntry& softmax_cross_entropy_entry() {
-  static const DefinedOp op({.name = "softmax_cross_entropy",
-                             .infer = one_number_a_label,
-                             .gradient = gradient,
-                             .expand = expand,
-                             .reference = reference,
-                             .cpu = cpu});
-  return op.entry;
-}
+constinit const DefinedOp softmax_cross_entropy_op({.name = "softmax_cross_entropy",
+                                                    .infer = one_number_a_label,
+                                                    .gradient = gradient,
+                                                    .expand = expand,
+                                                    .reference = reference,
+                                                    .cpu = cpu});
 
-Value softmax_cross_entropy(Value logits, Value labels) { return logits.graph->add(softmax_cross_entropy_op(), {}, {logits, labels}); }
+Value softmax_cross_entropy(Value logits, Value labels) { return logits.graph->add(softmax_cross_entropy_op, {}, {logits, labels}); }
 
 }  // namespace lockstep

@@ -33,8 +33,8 @@ void reference(const ReferenceCall& call) {
   for (std::size_t r = 0; r < rows.count; ++r) {
     const double* const x = call.in[0].data() + r * rows.length;
     double* const dx = call.out[0].data() + r * rows.length;
-    const std::size_t label = checked_index(static_cast<std::int64_t>(call.in[1][r]), static_cast<std::int64_t>(rows.length),
-                                            "softmax_cross_entropy_backward", "label", r);
+    const std::size_t label =
+        checked_index(static_cast<std::int64_t>(call.in[1][r]), rows.length, "softmax_cross_entropy_backward", "label", r);
     const auto [max, total] = reference_exp_sum(x, rows.length);
     for (std::size_t i = 0; i < rows.length; ++i) {
       dx[i] = (std::exp(x[i] - max) / total - (i == label ? 1 : 0)) * call.in[2][r];
@@ -47,8 +47,7 @@ std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
     for (std::size_t r = 0; r < rows.count; ++r) {
       const float* const x = call.input(0) + r * rows.length;
       float* const dx = call.output(0) + r * rows.length;
-      const std::size_t label = checked_index(call.input<std::int32_t>(1)[r], static_cast<std::int64_t>(rows.length),
-                                              "softmax_cross_entropy_backward", "label", r);
+      const std::size_t label = checked_index(call.input<std::int32_t>(1)[r], rows.length, "softmax_cross_entropy_backward", "label", r);
       const float g = call.input(2)[r];
       const float scale = 1.0F / exp_terms(dx, x, rows.length, row_max(x, rows.length));
       const float at_label = dx[label] * scale - 1.0F;
@@ -62,10 +61,7 @@ std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
 
 }  // namespace
 
-const OpEntry& softmax_cross_entropy_backward_entry() {
-  static const DefinedOp op(
-      {.name = "softmax_cross_entropy_backward", .infer = infer, .expand = expand, .reference = reference, .cpu = cpu});
-  return op.entry;
-}
+constinit const DefinedOp softmax_cross_entropy_backward_op(
+    {.name = "softmax_cross_entropy_backward", .infer = infer, .expand = expand, .reference = reference, .cpu = cpu});
 
 }  // namespace lockstep
