@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
+#include "graph/rewrite.hpp"
 #include "lockstep/error.hpp"
 #include "lockstep/op.hpp"
 
@@ -12,7 +15,7 @@ namespace {
 /// An op without operands and code: the type of its output stands in the attributes.
 class LeafOp final : public Op {
  public:
-  explicit LeafOp(std::string_view name) : name_(name) {}
+  constexpr explicit LeafOp(std::string_view name) : name_(name) {}
   [[nodiscard]] std::string_view name() const override { return name_; }
   [[nodiscard]] std::vector<TensorType> infer(std::span<const TensorType>, const Attrs& attrs) const override {
     return {{Shape(attrs.list("shape")), dtype_from(attrs.text("dtype"))}};
@@ -23,11 +26,11 @@ class LeafOp final : public Op {
   std::string_view name_;
 };
 
+constinit const LeafOp kInput("input"), kParameter("parameter"), kState("state"), kScalar("scalar"), kConstant("constant");
+
 Shape with_batch(const Shape& shape, std::int64_t batch) {
   std::vector<std::int64_t> dims = shape.dims();
-  for (std::int64_t& d : dims) {
-    d = d == kBatch ? batch : d;
-  }
+  std::ranges::replace(dims, kBatch, batch);
   return Shape(std::move(dims));
 }
 
@@ -44,26 +47,11 @@ Attrs kept_attrs(const std::string& name, const Shape& shape, const Initializer&
 }  // namespace
 
 namespace leaf {
-const Op& input() {
-  static const LeafOp op("input");
-  return op;
-}
-const Op& parameter() {
-  static const LeafOp op("parameter");
-  return op;
-}
-const Op& state() {
-  static const LeafOp op("state");
-  return op;
-}
-const Op& scalar() {
-  static const LeafOp op("scalar");
-  return op;
-}
-const Op& constant() {
-  static const LeafOp op("constant");
-  return op;
-}
+const Op& input() { return kInput; }
+const Op& parameter() { return kParameter; }
+const Op& state() { return kState; }
+const Op& scalar() { return kScalar; }
+const Op& constant() { return kConstant; }
 bool is_leaf(const Op& op) { return &op == &input() || &op == &parameter() || &op == &state() || &op == &scalar() || &op == &constant(); }
 }  // namespace leaf
 
@@ -194,25 +182,12 @@ Ref Graph::output(const std::string& name) const {
 }
 
 bool Graph::has_output(const std::string& name) const {
-  for (const auto& [known, ref] : outputs_) {
-    if (known == name) {
-      return true;
-    }
-  }
-  return false;
+  return std::ranges::any_of(outputs_, [&](const auto& output) { return output.first == name; });
 }
 
 Graph Graph::rebatch(std::int64_t batch) const {
-  Graph result(batch);
-  for (const Node& node : nodes_) {
-    std::vector<Value> inputs;
-    for (const Ref ref : node.inputs) {
-      inputs.push_back(result.value(ref));
-    }
-    result.copy_node(node, inputs);
-  }
-  result.outputs_ = outputs_;
-  return result;
+  return rewrite(*this, batch,
+                 [&](Graph& result, int id, const std::vector<Value>& inputs) { return copy_outputs(result, node(id), inputs); });
 }
 
 std::string Graph::str() const {

@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <array>
+#include <functional>
+#include <numeric>
 
 #include "lockstep/error.hpp"
 
@@ -37,12 +40,11 @@ std::size_t size_of(DType dtype) { return kDTypes[static_cast<std::size_t>(dtype
 std::string_view name_of(DType dtype) { return kDTypes[static_cast<std::size_t>(dtype)].name; }
 
 DType dtype_from(std::string_view name) {
-  for (const DTypeFacts& facts : kDTypes) {
-    if (facts.name == name) {
-      return facts.dtype;
-    }
+  const auto* found = std::ranges::find(kDTypes, name, &DTypeFacts::name);
+  if (found == kDTypes.end()) {
+    throw UsageError(fmt::format("'{}' is no element type; there are f32, i32, u8 and bf16", name));
   }
-  throw UsageError(fmt::format("'{}' is no element type; there are f32, i32, u8 and bf16", name));
+  return found->dtype;
 }
 
 std::int64_t Shape::operator[](int i) const {
@@ -53,13 +55,7 @@ std::int64_t Shape::operator[](int i) const {
   return dims_[static_cast<std::size_t>(axis)];
 }
 
-std::int64_t Shape::elements() const {
-  std::int64_t n = 1;
-  for (const std::int64_t d : dims_) {
-    n *= d;
-  }
-  return n;
-}
+std::int64_t Shape::elements() const { return std::accumulate(dims_.begin(), dims_.end(), std::int64_t{1}, std::multiplies<>()); }
 
 std::string Shape::str() const { return fmt::format("[{}]", fmt::join(dims_, ", ")); }
 

@@ -1,20 +1,22 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "lockstep/nn.hpp"
 
 namespace lockstep::nn {
 namespace {
 
+/// By Activation's number.
 struct Named {
   std::string_view name;
-  Activation activation;
+  Value (*apply)(Value x);
 };
-constexpr std::array kActivations{Named{"none", Activation::none}, Named{"sigmoid", Activation::sigmoid},
-                                  Named{"tanh", Activation::tanh}, Named{"relu", Activation::relu},
-                                  Named{"elu", Activation::elu},   Named{"softplus", Activation::softplus},
-                                  Named{"gelu", Activation::gelu}, Named{"silu", Activation::silu}};
+constexpr std::array kActivations{
+    Named{"none", [](Value x) { return x; }},     Named{"sigmoid", sigmoid},   Named{"tanh", tanh}, Named{"relu", relu},
+    Named{"elu", [](Value x) { return elu(x); }}, Named{"softplus", softplus}, Named{"gelu", gelu}, Named{"silu", silu}};
 
 /// [C] as it broadcasts over x [n, C, ...].
 Value per_channel(Value v, Value x) {
@@ -39,39 +41,16 @@ Value unbiased(Value variance, Value x) {
 }  // namespace
 
 Activation activation_from(const std::string& name) {
-  std::string known;
-  for (const Named& named : kActivations) {
-    if (named.name == name) {
-      return named.activation;
-    }
-    if (named.activation != Activation::none) {
-      known += known.empty() ? std::string(named.name) : fmt::format(", {}", named.name);
-    }
+  const auto* found = std::ranges::find(kActivations, name, &Named::name);
+  if (found == kActivations.end()) {
+    std::vector<std::string_view> known;
+    std::ranges::transform(kActivations.begin() + 1, kActivations.end(), std::back_inserter(known), &Named::name);
+    throw UsageError(fmt::format("there is no activation '{}'; there are {}", name, fmt::join(known, ", ")));
   }
-  throw UsageError(fmt::format("there is no activation '{}'; there are {}", name, known));
+  return static_cast<Activation>(found - kActivations.begin());
 }
 
-Value activate(Value x, Activation activation) {
-  switch (activation) {
-    case Activation::none:
-      return x;
-    case Activation::sigmoid:
-      return sigmoid(x);
-    case Activation::tanh:
-      return tanh(x);
-    case Activation::relu:
-      return relu(x);
-    case Activation::elu:
-      return elu(x);
-    case Activation::softplus:
-      return softplus(x);
-    case Activation::gelu:
-      return gelu(x);
-    case Activation::silu:
-      return silu(x);
-  }
-  return x;
-}
+Value activate(Value x, Activation activation) { return kActivations[static_cast<std::size_t>(activation)].apply(x); }
 
 Initializer initializer_for(Activation activation) {
   const bool saturates = activation == Activation::none || activation == Activation::sigmoid || activation == Activation::tanh;

@@ -10,13 +10,6 @@
 /// What the folder of an op needs to define it.
 namespace lockstep {
 
-/// For every line of ops.def: relu_entry(), its line of the table, which its folder defines, and relu_op(), the op itself.
-#define OP(name)                 \
-  const OpEntry& name##_entry(); \
-  inline const Op& name##_op() { return *name##_entry().op; }
-#include "ops/ops.def"
-#undef OP
-
 /// All that an op is: its meaning (see Op for what each function promises) and its implementations (see OpEntry).
 struct OpParts {
   std::string_view name;
@@ -35,10 +28,10 @@ struct OpParts {
   ProductList products = nullptr;
 };
 
-/// An op made of its parts, and its line of the table. Each is one static object in its NAME_entry().
+/// An op made of its parts, and its line of the table.
 class DefinedOp final : public Op {
  public:
-  explicit DefinedOp(const OpParts& parts)
+  constexpr explicit DefinedOp(const OpParts& parts)
       : entry{this, parts.reference, parts.cpu, parts.tile, parts.layouts, parts.products}, parts_(parts) {}
 
   [[nodiscard]] std::string_view name() const override { return parts_.name; }
@@ -54,6 +47,11 @@ class DefinedOp final : public Op {
  private:
   OpParts parts_;
 };
+
+/// For every line of ops.def, such as relu: relu_op, which its folder defines. A constant, so that it is there before any code runs.
+#define OP(name) extern const DefinedOp name##_op;
+#include "ops/ops.def"
+#undef OP
 
 /// No gradient flows into any operand.
 std::vector<Value> no_gradient(const GradientCall& call);

@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "graph/rewrite.hpp"
 #include "lockstep/error.hpp"
 #include "lockstep/op.hpp"
 #include "lockstep/ops.hpp"
@@ -86,29 +87,11 @@ std::vector<Value> differentiate(Value scalar, std::span<const Value> wrt) {
 }
 
 Graph expand_all(const Graph& graph) {
-  Graph result(graph.batch());
-  std::map<Ref, Value> known;
-  for (int id = 0; id < static_cast<int>(graph.nodes().size()); ++id) {
+  return rewrite(graph, graph.batch(), [&](Graph& result, int id, const std::vector<Value>& inputs) {
     const Node& node = graph.node(id);
-    std::vector<Value> inputs;
-    for (const Ref ref : node.inputs) {
-      inputs.push_back(known.at(ref));
-    }
-    std::vector<Value> outputs = node.op->expand(result, inputs, node.attrs);
-    if (outputs.empty()) {
-      const Value first = result.copy_node(node, inputs);
-      for (int i = 0; i < static_cast<int>(node.outputs.size()); ++i) {
-        outputs.push_back({&result, {first.ref.node, i}});
-      }
-    }
-    for (int i = 0; i < static_cast<int>(outputs.size()); ++i) {
-      known[{id, i}] = outputs[static_cast<std::size_t>(i)];
-    }
-  }
-  for (const auto& [name, ref] : graph.outputs()) {
-    result.set_output(name, known.at(ref));
-  }
-  return result;
+    const std::vector<Value> expanded = node.op->expand(result, inputs, node.attrs);
+    return expanded.empty() ? copy_outputs(result, node, inputs) : expanded;
+  });
 }
 
 }  // namespace lockstep

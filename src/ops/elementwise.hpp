@@ -66,12 +66,20 @@ std::vector<TensorType> elementwise_infer(std::string_view op, std::span<const T
   return {{shape, DType::f32}};
 }
 
-/// The parts of an elementwise op of one or two operands without attributes. `flops` is the cost of an element; `exact` (in double) defines
-/// the op and `quick` (in float) is its loop on the CPU; both lambdas that capture nothing.
-template <class Exact, class Quick>
-OpParts elementwise(std::string_view name, double flops, std::vector<Value> (*gradient)(const GradientCall&), Exact, Quick) {
+/// The parts of an elementwise op without attributes. `flops` is the cost of an element; `exact` (in double) defines the op and `quick`
+/// (in float) is its loop on the CPU, the same formula where it is left out. `gradient`: of one operand (x, y, g) → Value; of two
+/// (a, b, y, g) → {Value, Value}; or `no_gradient`. All are lambdas that capture nothing.
+template <class Gradient, class Exact, class Quick = Exact>
+constexpr OpParts elementwise(std::string_view name, double flops, Gradient gradient, Exact, Quick = {}) {
   constexpr bool kUnary = std::is_invocable_v<Quick, float>;
-  OpParts parts{.name = name, .infer = elementwise_infer<(kUnary ? 1 : 2)>, .gradient = gradient, .flops = flops, .reference = nullptr};
+  OpParts parts{.name = name, .infer = elementwise_infer<(kUnary ? 1 : 2)>, .flops = flops, .reference = nullptr};
+  if constexpr (std::is_invocable_v<Gradient, const GradientCall&>) {
+    parts.gradient = gradient;
+  } else if constexpr (kUnary) {
+    parts.gradient = [](const GradientCall& call) { return std::vector{Gradient{}(call.inputs[0], call.outputs[0], call.grads[0])}; };
+  } else {
+    parts.gradient = [](const GradientCall& call) { return Gradient{}(call.inputs[0], call.inputs[1], call.outputs[0], call.grads[0]); };
+  }
   if constexpr (kUnary) {
     parts.reference = [](const ReferenceCall& call) { reference_unary(call, Exact{}); };
     parts.tile = [](float* out, const float* const* in, std::size_t n, const Attrs&) { tile_unary(out, in, n, Quick{}); };

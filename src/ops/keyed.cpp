@@ -9,13 +9,6 @@
 #endif
 
 namespace lockstep {
-namespace {
-
-constexpr std::uint32_t kMultiplier0 = 0xD2511F53U, kMultiplier1 = 0xCD9E8D57U;  // as in philox()
-constexpr std::uint32_t kWeyl0 = 0x9E3779B9U, kWeyl1 = 0xBB67AE85U;
-
-}  // namespace
-
 std::vector<TensorType> infer_drawn(std::string_view op, std::span<const TensorType> in, const Attrs& attrs) {
   check_count(op, in, 0);
   return {{batch_shape(attrs), DType::f32}};
@@ -46,6 +39,9 @@ KeyedNumbers keyed_normals(const KeyedWords& words) {
 
 #ifdef __AVX2__
 namespace {
+
+constexpr std::uint32_t kMultiplier0 = 0xD2511F53U, kMultiplier1 = 0xCD9E8D57U;  // as in philox()
+constexpr std::uint32_t kWeyl0 = 0x9E3779B9U, kWeyl1 = 0xBB67AE85U;
 
 /// Four counters, each word in the low half of a lane of 64 bits; what stands in the high halves does not matter, since products read the
 /// low ones alone. Compilers do not find this form by themselves.
@@ -98,30 +94,12 @@ void KeyedSource::words(KeyedWords& out, std::size_t row, std::size_t block) con
 #else
 
 void KeyedSource::words(KeyedWords& out, std::size_t row, std::size_t block) const {
-  std::array<std::uint32_t, kKeyedCounters> c0, c1, c2, c3;
-  for (std::size_t j = 0; j < kKeyedCounters; ++j) {
-    c0[j] = static_cast<std::uint32_t>(block * kKeyedCounters + j);
-    c1[j] = first_row + static_cast<std::uint32_t>(row);
-    c2[j] = step_low;
-    c3[j] = step_high;
-  }
-  PhiloxKey k = key;
-  for (int round = 0; round < 10; ++round) {
-    for (std::size_t j = 0; j < kKeyedCounters; ++j) {
-      const std::uint64_t p0 = std::uint64_t{kMultiplier0} * c0[j], p1 = std::uint64_t{kMultiplier1} * c2[j];
-      c0[j] = static_cast<std::uint32_t>(p1 >> 32U) ^ c1[j] ^ k[0];
-      c1[j] = static_cast<std::uint32_t>(p1);
-      c2[j] = static_cast<std::uint32_t>(p0 >> 32U) ^ c3[j] ^ k[1];
-      c3[j] = static_cast<std::uint32_t>(p0);
+  for (std::size_t c = 0; c < kKeyedCounters; ++c) {
+    const auto number = static_cast<std::uint32_t>(block * kKeyedCounters + c);
+    const PhiloxCounter words = philox({number, first_row + static_cast<std::uint32_t>(row), step_low, step_high}, key);
+    for (std::size_t w = 0; w < words.size(); ++w) {
+      out[w * kKeyedCounters + c] = words[w];
     }
-    k[0] += kWeyl0;
-    k[1] += kWeyl1;
-  }
-  for (std::size_t j = 0; j < kKeyedCounters; ++j) {
-    out[j] = c0[j];
-    out[kKeyedCounters + j] = c1[j];
-    out[2 * kKeyedCounters + j] = c2[j];
-    out[3 * kKeyedCounters + j] = c3[j];
   }
 }
 

@@ -7,13 +7,10 @@
 #include <vector>
 
 #include "ops/define.hpp"
+#include "ops/vectors.hpp"
 
 /// What the reductions sum, mean and max share. Attributes: axes (negative from the last; empty: all), keep (1: they stay, of length 1).
 namespace lockstep {
-
-std::vector<TensorType> reduction_infer(std::string_view op, std::span<const TensorType> in, const Attrs& attrs);
-/// One operation for each element of x.
-void reduction_cost(Cost& cost, std::span<const TensorType> in, const Attrs& attrs);
 
 /// The result of a reduction over x, repeated along the axes that were reduced: [shape of x].
 Value spread(Value reduced, Value x, const Attrs& attrs);
@@ -44,14 +41,27 @@ struct ReductionShape {
 };
 ReductionShape reduction_shape(const KernelSpec& spec);
 
-/// The layout rule: channels_last operands stay so where the result, plain, has its axes in the same order.
+std::vector<TensorType> reduction_infer(std::string_view op, std::span<const TensorType> in, const Attrs& attrs);
+/// One operation for each element of x.
+void reduction_cost(Cost& cost, std::span<const TensorType> in, const Attrs& attrs);
+/// Channels_last operands stay so where the result, plain, has its axes in the same order.
 void reduction_layouts(KernelSpec& spec);
 
-/// Eight numbers side by side.
-using Eight = float __attribute__((vector_size(32)));
-inline Eight load_eight(const float* x) {
-  Eight eight;
-  std::memcpy(&eight, x, sizeof eight);
+/// The parts of a reduction.
+constexpr OpParts reduction(std::string_view name, std::vector<Value> (*gradient)(const GradientCall&), ReferenceKernel reference,
+                            CpuFactory cpu) {
+  return {.name = name,
+          .infer = reduction_infer,
+          .gradient = gradient,
+          .cost = reduction_cost,
+          .reference = reference,
+          .cpu = cpu,
+          .layouts = reduction_layouts};
+}
+
+inline Floats load_eight(const float* x) {
+  Floats eight;
+  load(eight, x);
   return eight;
 }
 
@@ -73,9 +83,9 @@ struct MaxFold {
 /// One number from n, 32 combined side by side and then as a tree: the order depends on n alone.
 template <class Fold>
 float fold_row(const float* x, std::size_t n) {
-  Eight part[4];
-  for (Eight& eight : part) {
-    eight = Eight{} + Fold::kStart;
+  Floats part[4];
+  for (Floats& eight : part) {
+    eight = Floats{} + Fold::kStart;
   }
   std::size_t i = 0;
   for (; i + 32 <= n; i += 32) {
@@ -86,10 +96,10 @@ float fold_row(const float* x, std::size_t n) {
   for (; i + 8 <= n; i += 8) {
     part[0] = Fold::combine(part[0], load_eight(x + i));
   }
-  Eight rest = Eight{} + Fold::kStart;
+  Floats rest = Floats{} + Fold::kStart;
   std::memcpy(&rest, x + i, (n - i) * sizeof(float));
   part[1] = Fold::combine(part[1], rest);
-  Eight all = Fold::combine(Fold::combine(part[0], part[1]), Fold::combine(part[2], part[3]));
+  Floats all = Fold::combine(Fold::combine(part[0], part[1]), Fold::combine(part[2], part[3]));
   all = Fold::combine(all, __builtin_shufflevector(all, all, 4, 5, 6, 7, 0, 1, 2, 3));
   all = Fold::combine(all, __builtin_shufflevector(all, all, 2, 3, 0, 1, 6, 7, 4, 5));
   return Fold::combine(all, __builtin_shufflevector(all, all, 1, 0, 3, 2, 5, 4, 7, 6))[0];
@@ -98,7 +108,7 @@ float fold_row(const float* x, std::size_t n) {
 /// What the terms of `sums_of` are made of: number i of a row, or eight from i on.
 struct EightAt {
   std::int64_t i;
-  Eight operator()(const float* row) const { return load_eight(row + i); }
+  Floats operator()(const float* row) const { return load_eight(row + i); }
 };
 struct OneAt {
   std::int64_t i;
@@ -110,7 +120,7 @@ struct OneAt {
 /// added as a tree, in double from 8 on.
 template <std::size_t K, class Term>
 std::array<double, K> sums_of(std::int64_t n, Term term) {
-  Eight low[K] = {}, high[K] = {};
+  Floats low[K] = {}, high[K] = {};
   std::int64_t i = 0;
   for (; i + 16 <= n; i += 16) {
     const auto first = term(EightAt{i}), second = term(EightAt{i + 8});
@@ -127,7 +137,7 @@ std::array<double, K> sums_of(std::int64_t n, Term term) {
   }
   std::array<double, K> sums;
   for (std::size_t k = 0; k < K; ++k) {
-    const Eight all = low[k] + high[k];
+    const Floats all = low[k] + high[k];
     const auto pair = [&](int l) { return static_cast<double>(all[l]) + static_cast<double>(all[l + 4]); };
     sums[k] = (pair(0) + pair(2)) + (pair(1) + pair(3));
   }
@@ -193,6 +203,10 @@ std::unique_ptr<CpuKernel> fold_kernel(const KernelSpec& spec, Finish finish) {
     fold<Fold>(shape, call.output(0), count, call.input(0));
     finish(call.output(0), count);
   });
+}
+template <class Fold>
+std::unique_ptr<CpuKernel> fold_kernel(const KernelSpec& spec) {
+  return fold_kernel<Fold>(spec, [](float*, std::size_t) {});
 }
 
 }  // namespace lockstep

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <functional>
+#include <numeric>
+
 namespace lockstep {
 
 void check_count(std::string_view op, std::span<const TensorType> in, std::size_t count) {
@@ -27,8 +30,8 @@ int checked_axis(std::int64_t axis, const Shape& shape, std::string_view op) {
   return static_cast<int>(from_first);
 }
 
-std::size_t checked_index(std::int64_t index, std::int64_t count, std::string_view op, std::string_view what, std::size_t place) {
-  if (index < 0 || index >= count) {
+std::size_t checked_index(std::int64_t index, std::size_t count, std::string_view op, std::string_view what, std::size_t place) {
+  if (index < 0 || index >= static_cast<std::int64_t>(count)) {
     throw DataError(fmt::format("{}: the {} {} at place {} is not in 0 … {}", op, what, index, place, count - 1));
   }
   return static_cast<std::size_t>(index);
@@ -56,6 +59,10 @@ AxisView view_along(const Shape& shape, int axis) {
   return view;
 }
 
+AxisView view_along(const Shape& shape, const Attrs& attrs) {
+  return view_along(shape, checked_axis(attrs.integer("axis"), shape, "axis"));
+}
+
 Rows rows_of(const Shape& shape) {
   if (shape.rank() == 0) {
     return {1, 1};
@@ -72,13 +79,7 @@ Rows samples_of(const Shape& shape) {
   return {view.length, view.inner};
 }
 
-std::size_t StridedWalk::count() const {
-  std::size_t n = 1;
-  for (const std::size_t length : lengths_) {
-    n *= length;
-  }
-  return n;
-}
+std::size_t StridedWalk::count() const { return std::accumulate(lengths_.begin(), lengths_.end(), std::size_t{1}, std::multiplies<>()); }
 
 void StridedWalk::next() {
   for (std::size_t axis = lengths_.size(); axis-- > 0;) {

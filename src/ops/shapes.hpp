@@ -18,7 +18,7 @@ void check_operands(std::string_view op, std::span<const TensorType> in, const s
 [[nodiscard]] int checked_axis(std::int64_t axis, const Shape& shape, std::string_view op);
 
 /// An index that data gave, where 0 … count−1 are allowed. Throws DataError: "`op`: the `what` 17 at place 3 is not in 0 … 9".
-[[nodiscard]] std::size_t checked_index(std::int64_t index, std::int64_t count, std::string_view op, std::string_view what,
+[[nodiscard]] std::size_t checked_index(std::int64_t index, std::size_t count, std::string_view op, std::string_view what,
                                         std::size_t place);
 
 /// The shape with another length of one axis.
@@ -32,6 +32,8 @@ struct AxisView {
   std::size_t outer, length, inner;
 };
 [[nodiscard]] AxisView view_along(const Shape& shape, int axis);
+/// Along the axis that the attribute "axis" names, which `infer` has checked.
+[[nodiscard]] AxisView view_along(const Shape& shape, const Attrs& attrs);
 
 /// The rows that ops over the last axis work on; a tensor of rank 0 is one row of one element.
 struct Rows {

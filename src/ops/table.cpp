@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "ops/define.hpp"
@@ -10,7 +11,7 @@ namespace lockstep {
 
 std::span<const OpEntry> op_table() {
   static const std::vector<OpEntry> table{
-#define OP(name) name##_entry(),
+#define OP(name) name##_op.entry,
 #include "ops/ops.def"
 #undef OP
   };
@@ -18,21 +19,16 @@ std::span<const OpEntry> op_table() {
 }
 
 const OpEntry* find_op(std::string_view name) {
-  for (const OpEntry& line : op_table()) {
-    if (line.op->name() == name) {
-      return &line;
-    }
-  }
-  return nullptr;
+  const auto found = std::ranges::find(op_table(), name, [](const OpEntry& line) { return line.op->name(); });
+  return found == op_table().end() ? nullptr : &*found;
 }
 
 const OpEntry& entry(const Op& op) {
-  for (const OpEntry& line : op_table()) {
-    if (line.op == &op) {
-      return line;
-    }
+  const auto found = std::ranges::find(op_table(), &op, &OpEntry::op);
+  if (found == op_table().end()) {
+    throw UsageError(fmt::format("the op '{}' has no kernels: it is not in the table of ops", op.name()));
   }
-  throw UsageError(fmt::format("the op '{}' has no kernels: it is not in the table of ops", op.name()));
+  return *found;
 }
 
 const Op* op_named(std::string_view name) {

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "graph/rewrite.hpp"
 #include "ops/table.hpp"
 #include "plan/passes.hpp"
 
@@ -44,9 +45,8 @@ class LayoutPass {
   }
 
   [[nodiscard]] KernelSpec wanted(const Node& node) const {
-    KernelSpec spec{node.attrs, {}, node.outputs, {}, std::vector<Layout>(node.outputs.size(), Layout::plain)};
+    KernelSpec spec{node.attrs, operand_types(old_, node), node.outputs, {}, std::vector<Layout>(node.outputs.size(), Layout::plain)};
     for (const Ref ref : node.inputs) {
-      spec.in.push_back(old_.type(ref));
       spec.in_layouts.push_back(laid_.layout(moved(ref)));
     }
     if (node.op->elementwise()) {

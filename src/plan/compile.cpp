@@ -6,6 +6,7 @@
 #include <iterator>
 #include <set>
 
+#include "graph/rewrite.hpp"
 #include "ops/matmul/matmul.hpp"
 #include "ops/table.hpp"
 #include "plan/passes.hpp"
@@ -15,9 +16,8 @@ namespace {
 
 KernelSpec spec_of(const LaidOut& laid, int id) {
   const Node& node = laid.graph.node(id);
-  KernelSpec spec{node.attrs, {}, node.outputs, {}, {}};
+  KernelSpec spec{node.attrs, operand_types(laid.graph, node), node.outputs, {}, {}};
   for (const Ref ref : node.inputs) {
-    spec.in.push_back(laid.graph.type(ref));
     spec.in_layouts.push_back(laid.layout(ref));
   }
   for (int o = 0; o < static_cast<int>(node.outputs.size()); ++o) {
@@ -37,11 +37,8 @@ std::string label_of(const Graph& graph, const Group& group) {
 Cost cost_of(const Graph& graph, const Group& group, const GroupCall& call) {
   Cost cost;
   for (const int id : group) {
-    std::vector<TensorType> in;
-    for (const Ref ref : graph.node(id).inputs) {
-      in.push_back(graph.type(ref));
-    }
-    const Cost one = graph.node(id).op->cost(in, graph.node(id).outputs, graph.node(id).attrs);
+    const Node& node = graph.node(id);
+    const Cost one = node.op->cost(operand_types(graph, node), node.outputs, node.attrs);
     cost.flops += one.flops;
     cost.bytes += one.bytes;
   }
@@ -153,8 +150,6 @@ void mark_buckets(std::vector<PlanStep>& steps, const FlatLayout& flat, int& rin
 }
 
 }  // namespace
-
-FlatLayout flat_layout(const Graph& lane_graph, std::int64_t bucket_elements) { return lay_buckets(lane_graph, bucket_elements); }
 
 Plan compile(const Graph& lane_graph, const FlatLayout& flat) {
   const LaidOut laid = choose_layouts(fuse_epilogues(lane_graph));

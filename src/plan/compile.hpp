@@ -17,7 +17,9 @@ inline constexpr std::int64_t kBucketElements = std::int64_t{1} << 20;
 /// The graph of one lane's evaluation: "loss_sum" and "correct_sum", and the model's other outputs as they are.
 [[nodiscard]] Graph evaluate_lane_graph(const Graph& model);
 
-/// The flat layout for a training lane's graph. Depends on the graph alone, not on the lane's size.
+/// The flat layout for a training lane's graph: tensors in the order in which the graph finishes their gradients, in buckets of about
+/// `bucket_elements`. A bucket holds whole tensors, or some rows of one that a matrix product writes; so every kernel call writes to one
+/// bucket. Depends on the graph alone, not on the lane's size.
 [[nodiscard]] FlatLayout flat_layout(const Graph& lane_graph, std::int64_t bucket_elements = kBucketElements);
 
 /// Runs the passes. Every parameter and state of the graph must be in `flat`.

@@ -57,24 +57,17 @@ class Fusion {
 
   /// Whether a path leads from a member of group `from` through a third group into group `to`.
   bool another_way(int from, int to) {
-    std::set<int> seen;
-    std::vector<int> todo;
-    for (const int member : members(from)) {
-      for (const int reader : readers_[static_cast<std::size_t>(member)]) {
-        if (group(reader) != from && group(reader) != to && seen.insert(group(reader)).second) {
-          todo.push_back(group(reader));
-        }
-      }
-    }
+    std::set<int> seen{from};
+    std::vector<int> todo{from};
     while (!todo.empty()) {
       const int g = todo.back();
       todo.pop_back();
       for (const int member : members(g)) {
         for (const int reader : readers_[static_cast<std::size_t>(member)]) {
-          if (group(reader) == to) {
+          if (group(reader) == to && g != from) {
             return true;
           }
-          if (group(reader) != from && seen.insert(group(reader)).second) {
+          if (group(reader) != to && seen.insert(group(reader)).second) {
             todo.push_back(group(reader));
           }
         }
@@ -126,69 +119,83 @@ class Fusion {
   std::vector<std::vector<int>> members_;
 };
 
+/// The values that somebody outside the group that computes them reads: another group, a view, or who asked for the outputs.
+std::set<Ref> read_outside(const Graph& graph, const std::vector<Group>& groups) {
+  std::vector<std::size_t> group_of(graph.nodes().size(), groups.size());
+  for (std::size_t g = 0; g < groups.size(); ++g) {
+    for (const int id : groups[g]) {
+      group_of[static_cast<std::size_t>(id)] = g;
+    }
+  }
+  std::set<Ref> outside;
+  for (std::size_t id = 0; id < graph.nodes().size(); ++id) {
+    for (const Ref ref : graph.nodes()[id].inputs) {
+      if (group_of[id] != group_of[static_cast<std::size_t>(ref.node)]) {
+        outside.insert(ref);
+      }
+    }
+  }
+  for (const auto& [name, ref] : graph.outputs()) {
+    outside.insert(ref);
+  }
+  return outside;
+}
+
+/// The call of a group of elementwise ops, which writes those of its results that are in `outside`.
+GroupCall chain_call(const LaidOut& laid, const Group& group, const std::set<Ref>& outside) {
+  const Graph& graph = laid.graph;
+  const TensorType& result = graph.node(group[0]).outputs[0];
+  GroupCall call;
+  ChainSpec& chain = call.chain.emplace();
+  chain.elements = static_cast<std::size_t>(result.elements());
+  for (const int id : group) {
+    for (const Ref ref : graph.node(id).inputs) {
+      if (std::ranges::find(group, ref.node) != group.end() || std::ranges::find(call.reads, ref) != call.reads.end()) {
+        continue;
+      }
+      call.reads.push_back(ref);
+      ChainSpec::Operand& operand = chain.operands.emplace_back();
+      operand.dense = graph.type(ref).shape == result.shape;
+      if (!operand.dense) {
+        operand.axes = broadcast_axes(graph.type(ref).shape, result.shape, laid.layout({group[0], 0}));
+      }
+    }
+  }
+  for (const int id : group) {
+    const Node& node = graph.node(id);
+    ChainSpec::Instruction instruction{entry(*node.op).tile, node.attrs, {}, -1};
+    for (const Ref ref : node.inputs) {
+      const auto operand = std::ranges::find(call.reads, ref) - call.reads.begin();
+      const auto earlier = std::ranges::find(group, ref.node) - group.begin();
+      const bool read = operand < static_cast<std::ptrdiff_t>(call.reads.size());
+      instruction.sources.push_back(static_cast<int>(read ? operand : static_cast<std::ptrdiff_t>(call.reads.size()) + earlier));
+    }
+    if (outside.contains({id, 0})) {
+      instruction.result = static_cast<int>(call.writes.size());
+      call.writes.push_back({id, 0});
+    }
+    chain.instructions.push_back(std::move(instruction));
+  }
+  return call;
+}
+
 }  // namespace
 
 std::vector<Group> fuse_elementwise(const LaidOut& laid) { return Fusion(laid).run(); }
 
 std::vector<GroupCall> describe_calls(const LaidOut& laid, const std::vector<Group>& groups) {
-  const Graph& graph = laid.graph;
-  std::map<Ref, std::vector<int>> readers;
-  for (int id = 0; id < static_cast<int>(graph.nodes().size()); ++id) {
-    for (const Ref ref : graph.node(id).inputs) {
-      readers[ref].push_back(id);
-    }
-  }
-  std::set<Ref> declared;
-  for (const auto& [name, ref] : graph.outputs()) {
-    declared.insert(ref);
-  }
-
+  const std::set<Ref> outside = read_outside(laid.graph, groups);
   std::vector<GroupCall> calls;
   for (const Group& group : groups) {
-    GroupCall call;
-    const Node& first = graph.node(group[0]);
-    if (!first.op->elementwise()) {
-      call.reads = first.inputs;
-      for (int o = 0; o < static_cast<int>(first.outputs.size()); ++o) {
-        call.writes.push_back({group[0], o});
-      }
-      calls.push_back(std::move(call));
+    const Node& first = laid.graph.node(group[0]);
+    if (first.op->elementwise()) {
+      calls.push_back(chain_call(laid, group, outside));
       continue;
     }
-    ChainSpec chain;
-    chain.elements = static_cast<std::size_t>(first.outputs[0].elements());
-    const auto inside = [&](int id) { return std::find(group.begin(), group.end(), id) != group.end(); };
-    for (const int id : group) {
-      for (const Ref ref : graph.node(id).inputs) {
-        if (!inside(ref.node) && std::find(call.reads.begin(), call.reads.end(), ref) == call.reads.end()) {
-          call.reads.push_back(ref);
-          const bool dense = graph.type(ref).shape == first.outputs[0].shape;
-          chain.operands.push_back(
-              {dense, dense ? std::vector<std::pair<std::int64_t, std::int64_t>>{}
-                            : broadcast_axes(graph.type(ref).shape, first.outputs[0].shape, laid.layout({group[0], 0}))});
-        }
-      }
+    GroupCall& call = calls.emplace_back(GroupCall{first.inputs, {}, {}});
+    for (int o = 0; o < static_cast<int>(first.outputs.size()); ++o) {
+      call.writes.push_back({group[0], o});
     }
-    for (const int id : group) {
-      const Node& node = graph.node(id);
-      ChainSpec::Instruction instruction{entry(*node.op).tile, node.attrs, {}, -1};
-      for (const Ref ref : node.inputs) {
-        const auto operand = std::find(call.reads.begin(), call.reads.end(), ref);
-        const auto result = std::find(group.begin(), group.end(), ref.node);
-        instruction.sources.push_back(operand != call.reads.end()
-                                          ? static_cast<int>(operand - call.reads.begin())
-                                          : static_cast<int>(chain.operands.size()) + static_cast<int>(result - group.begin()));
-      }
-      const Ref ref{id, 0};
-      const std::vector<int>& read_by = readers[ref];
-      if (declared.contains(ref) || std::any_of(read_by.begin(), read_by.end(), [&](int r) { return !inside(r); })) {
-        instruction.result = static_cast<int>(call.writes.size());
-        call.writes.push_back(ref);
-      }
-      chain.instructions.push_back(std::move(instruction));
-    }
-    call.chain = std::move(chain);
-    calls.push_back(std::move(call));
   }
   return calls;
 }

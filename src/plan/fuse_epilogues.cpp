@@ -3,6 +3,7 @@
 #include <deque>
 #include <map>
 
+#include "graph/rewrite.hpp"
 #include "lockstep/op.hpp"
 #include "plan/passes.hpp"
 
@@ -16,16 +17,8 @@ constexpr std::array<std::string_view, 4> kActivations{"relu", "tanh", "sigmoid"
 /// asked for, so one that takes over an operand written later comes after it.
 class Epilogues {
  public:
-  explicit Epilogues(const Graph& graph) : old_(graph), nodes_(graph.nodes()), result_(graph.batch()), moved_(nodes_.size(), -1) {
-    for (const Node& node : nodes_) {
-      for (const Ref ref : node.inputs) {
-        ++readers_[ref];
-      }
-    }
-    for (const auto& [name, ref] : graph.outputs()) {
-      ++readers_[ref];
-    }
-  }
+  explicit Epilogues(const Graph& graph)
+      : old_(graph), nodes_(graph.nodes()), result_(graph.batch()), moved_(nodes_.size(), -1), readers_(count_readers(graph)) {}
 
   Graph run() {
     for (int id = 0; id < static_cast<int>(nodes_.size()); ++id) {
@@ -83,16 +76,14 @@ class Epilogues {
       return;
     }
     const Ref from = activation.inputs[0];
-    if ((is(from, "matmul") || is(from, "conv2d")) && !node(from).attrs.has("activation")) {
+    const bool relu = activation.op->name() == "relu";
+    if ((is(from, "matmul") || is(from, "conv2d") || (relu && is(from, "batch_norm"))) && !node(from).attrs.has("activation")) {
       node(from).attrs.set("activation", std::string(activation.op->name()));
       if (activation.attrs.has("alpha")) {
         node(from).attrs.set("alpha", activation.attrs.real("alpha"));
       }
       stand_ins_[{id, 0}] = from;
-    } else if (activation.op->name() == "relu" && is(from, "batch_norm") && !node(from).attrs.has("activation")) {
-      node(from).attrs.set("activation", std::string("relu"));
-      stand_ins_[{id, 0}] = from;
-    } else if (activation.op->name() == "relu" && is(from, "add") && old_.type(node(from).inputs[0]) == old_.type(node(from).inputs[1])) {
+    } else if (relu && is(from, "add") && old_.type(node(from).inputs[0]) == old_.type(node(from).inputs[1])) {
       for (const auto& [norm, residual] :
            {std::pair{node(from).inputs[0], node(from).inputs[1]}, {node(from).inputs[1], node(from).inputs[0]}}) {
         if (is(norm, "batch_norm") && !node(norm).attrs.has("activation") && read_once(norm) && !depends_on(residual, norm.node)) {
@@ -173,7 +164,7 @@ class Epilogues {
   std::deque<Node> nodes_;
   Graph result_;
   std::vector<int> moved_;
-  std::map<Ref, int> readers_;
+  const std::map<Ref, int> readers_;
   std::map<Ref, Ref> stand_ins_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "graph/rewrite.hpp"
 #include "lockstep/op.hpp"
 #include "plan/compile.hpp"
 
@@ -15,11 +16,7 @@ constexpr double kFlopsForAByte = 7;
 double flops_of(const Graph& graph) {
   double flops = 0;
   for (const Node& node : graph.nodes()) {
-    std::vector<TensorType> in;
-    for (const Ref ref : node.inputs) {
-      in.push_back(graph.type(ref));
-    }
-    flops += leaf::is_leaf(*node.op) ? 0 : node.op->cost(in, node.outputs, node.attrs).flops;
+    flops += leaf::is_leaf(*node.op) ? 0 : node.op->cost(operand_types(graph, node), node.outputs, node.attrs).flops;
   }
   return flops;
 }

@@ -55,10 +55,6 @@ using Group = std::vector<int>;
 /// reads it if it is a gradient or a state.
 [[nodiscard]] bool has_own_memory(const Graph& graph, const std::string& output);
 
-/// The flat layout: tensors in the order in which the graph finishes their gradients, in buckets of about `bucket_elements`. A bucket holds
-/// whole tensors, or some rows of one that a matrix product writes; so every kernel call writes to one bucket.
-[[nodiscard]] FlatLayout lay_buckets(const Graph& graph, std::int64_t bucket_elements);
-
 /// A group as a kernel call: which values it reads and writes.
 struct GroupCall {
   std::vector<Ref> reads, writes;

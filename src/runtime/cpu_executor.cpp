@@ -40,18 +40,14 @@ std::size_t Plan::steps() const {
 
 CpuExecutor::CpuExecutor(const Plan& plan, AlignedBytes& scratch) : plan_(&plan), scratch_(&scratch) {
   std::size_t most_scratch = 0;
-  std::size_t most_in = 0;
-  std::size_t most_out = 0;
   for (const Segment& segment : plan.segments) {
     for (const PlanStep& step : segment.steps) {
       calls_.push_back({step.make(), &step});
       most_scratch = std::max(most_scratch, calls_.back().kernel->scratch_bytes());
-      most_in = std::max(most_in, step.in.size());
-      most_out = std::max(most_out, step.out.size());
+      in_.resize(std::max(in_.size(), step.in.size()));
+      out_.resize(std::max(out_.size(), step.out.size()));
     }
   }
-  in_.resize(most_in);
-  out_.resize(most_out);
   scratch.reserve(most_scratch);
 }
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "graph/rewrite.hpp"
+
 namespace lockstep {
 namespace {
 
@@ -25,10 +27,9 @@ std::vector<double> leaf_value(const Node& node, const NamedNumbers& leaves) {
 
 void compute(const Graph& graph, int id, Values& values, const StepContext& step, ReferenceLookup lookup) {
   const Node& node = graph.node(id);
-  std::vector<TensorType> in_types;
+  const std::vector<TensorType> in_types = operand_types(graph, node);
   std::vector<std::span<const double>> in;
   for (const Ref ref : node.inputs) {
-    in_types.push_back(graph.type(ref));
     in.emplace_back(values.at(ref));
   }
   std::vector<std::span<double>> out;
@@ -48,13 +49,7 @@ std::map<Ref, std::vector<double>> reference_values(const Graph& graph, std::spa
   for (const Ref ref : wanted) {
     needed[static_cast<std::size_t>(ref.node)] = true;
   }
-  for (std::size_t id = needed.size(); id-- > 0;) {
-    if (needed[id]) {
-      for (const Ref ref : graph.nodes()[id].inputs) {
-        needed[static_cast<std::size_t>(ref.node)] = true;
-      }
-    }
-  }
+  needed = with_operands(graph, std::move(needed));
   Values values;
   for (std::size_t id = 0; id < needed.size(); ++id) {
     if (!needed[id]) {

@@ -21,14 +21,14 @@ void check_kernels(std::int64_t samples, std::int64_t positions, std::int64_t he
   SCOPED_TRACE(fmt::format("{} samples of {} positions, {} heads of {}, causal {}", samples, positions, heads, width, causal));
   const TensorType qkv{{samples, positions, 3 * heads * width}}, y{{samples, positions, heads * width}},
       log_sum{{samples, heads, positions}};
-  const OpCase forward{attention_op(), attrs(heads, causal), {qkv}, {normal_numbers(qkv.elements(), 1)}};
+  const OpCase forward{attention_op, attrs(heads, causal), {qkv}, {normal_numbers(qkv.elements(), 1)}};
   expect_cpu_matches_reference(forward, 4e-6);
   std::vector<Numbers> out = reference_outputs(forward);
   for (Numbers& numbers : out) {
     std::ranges::transform(numbers, numbers.begin(), [](double number) { return static_cast<float>(number); });
   }
   expect_cpu_matches_reference(
-      {attention_backward_op(), attrs(heads, causal), {qkv, log_sum, y}, {forward.data[0], out[1], normal_numbers(y.elements(), 2)}}, 1e-5);
+      {attention_backward_op, attrs(heads, causal), {qkv, log_sum, y}, {forward.data[0], out[1], normal_numbers(y.elements(), 2)}}, 1e-5);
 }
 
 TEST(Attention, KernelsMatchReferenceAtOddSizes) {
@@ -47,7 +47,7 @@ TEST(Attention, GreatScoresDoNotOverflow) {
   Numbers numbers = normal_numbers(2 * 40 * 12, 1);
   std::ranges::transform(numbers, numbers.begin(), [](double number) { return static_cast<float>(30 * number); });
   const TensorType qkv{{2, 40, 12}};
-  const OpCase c{attention_op(), attrs(1, true), {qkv}, {numbers}};
+  const OpCase c{attention_op, attrs(1, true), {qkv}, {numbers}};
   const Numbers out = cpu_outputs(c)[0];
   EXPECT_TRUE(std::ranges::all_of(out, [](double y) { return std::isfinite(y); }));
 }
@@ -55,7 +55,7 @@ TEST(Attention, GreatScoresDoNotOverflow) {
 TEST(Attention, SeesNothingThatComesLater) {
   Numbers numbers = normal_numbers(50 * 12, 1);
   const TensorType qkv{{1, 50, 12}};
-  const OpCase c{attention_op(), attrs(2, true), {qkv}, {numbers}};
+  const OpCase c{attention_op, attrs(2, true), {qkv}, {numbers}};
   const Numbers before = cpu_outputs(c)[0];
   OpCase changed = c;
   std::fill(changed.data[0].begin() + 40 * 12, changed.data[0].end(), 0.5);

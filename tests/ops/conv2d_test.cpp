@@ -38,8 +38,8 @@ TEST(Conv2d, KernelMatchesReference) {
   for (const ConvSizes& given : kCases) {
     const ConvSizes s = with_output(given);
     SCOPED_TRACE(describe(s));
-    expect_cpu_matches_reference({conv2d_op(), windows(s), {s.x(), s.weight()}});
-    expect_cpu_matches_reference({conv2d_op(), windows(s), {s.x(), s.weight(), s.bias()}});
+    expect_cpu_matches_reference({conv2d_op, windows(s), {s.x(), s.weight()}});
+    expect_cpu_matches_reference({conv2d_op, windows(s), {s.x(), s.weight(), s.bias()}});
   }
 }
 
@@ -47,7 +47,7 @@ TEST(Conv2d, BackwardDataKernelMatchesReference) {
   for (const ConvSizes& given : kCases) {
     const ConvSizes s = with_output(given);
     SCOPED_TRACE(describe(s));
-    expect_cpu_matches_reference({conv2d_backward_data_op(), windows(s).set("height", s.h).set("width", s.w), {s.y(), s.weight()}});
+    expect_cpu_matches_reference({conv2d_backward_data_op, windows(s).set("height", s.h).set("width", s.w), {s.y(), s.weight()}});
   }
 }
 
@@ -56,7 +56,7 @@ TEST(Conv2d, BackwardWeightsKernelMatchesReference) {
     const ConvSizes s = with_output(given);
     SCOPED_TRACE(describe(s));
     expect_cpu_matches_reference(
-        {conv2d_backward_weights_op(), windows(s).set("kernel_height", s.kh).set("kernel_width", s.kw), {s.x(), s.y()}});
+        {conv2d_backward_weights_op, windows(s).set("kernel_height", s.kh).set("kernel_width", s.kw), {s.x(), s.y()}});
   }
 }
 
@@ -110,7 +110,7 @@ std::vector<Numbers> with_threads(int threads, const OpCase& c) {
 
 TEST(Conv2d, BitsDoNotFollowTheNumberOfOpenMpThreads) {
   const ConvSizes s = with_output({.n = 32, .c = 16, .h = 12, .w = 12, .o = 16, .kh = 3, .kw = 3});
-  const OpCase c{conv2d_backward_weights_op(), windows(s).set("kernel_height", s.kh).set("kernel_width", s.kw), {s.x(), s.y()}};
+  const OpCase c{conv2d_backward_weights_op, windows(s).set("kernel_height", s.kh).set("kernel_width", s.kw), {s.x(), s.y()}};
   EXPECT_EQ(with_threads(1, c), with_threads(4, c));
 }
 
@@ -118,7 +118,7 @@ TEST(Conv2d, FusedActivationsMatchReference) {
   const ConvSizes s = with_output({.n = 2, .c = 3, .h = 9, .w = 9, .o = 16, .kh = 3, .kw = 3});
   for (const std::string name : {"relu", "tanh", "sigmoid", "elu", "gelu", "softplus", "silu"}) {
     SCOPED_TRACE(name);
-    expect_cpu_matches_reference({conv2d_op(), windows(s).set("activation", name), {s.x(), s.weight(), s.bias()}}, 4e-6);
+    expect_cpu_matches_reference({conv2d_op, windows(s).set("activation", name), {s.x(), s.weight(), s.bias()}}, 4e-6);
   }
 }
 

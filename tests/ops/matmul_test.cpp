@@ -35,9 +35,9 @@ TEST(Matmul, KernelMatchesReferenceInAllFormsAndOddSizes) {
                                                                         {5, 300, 70}}) {
     for (const bool ta : kBoth) {
       for (const bool tb : kBoth) {
-        const OpCase plain{matmul_op(), attrs(ta, tb), {matrix(m, k, ta), matrix(k, n, tb)}};
+        const OpCase plain{matmul_op, attrs(ta, tb), {matrix(m, k, ta), matrix(k, n, tb)}};
         expect_cpu_matches_reference(plain);
-        expect_cpu_matches_reference({matmul_op(), attrs(ta, tb), {matrix(m, k, ta), matrix(k, n, tb), {{n}, DType::f32}}});
+        expect_cpu_matches_reference({matmul_op, attrs(ta, tb), {matrix(m, k, ta), matrix(k, n, tb), {{n}, DType::f32}}});
       }
     }
   }
@@ -49,8 +49,8 @@ TEST(Matmul, KernelMatchesReferenceForBatches) {
       const Shape a = ta ? Shape{2, 3, 7, 9} : Shape{2, 3, 9, 7}, b = tb ? Shape{2, 3, 5, 7} : Shape{2, 3, 7, 5},
                   shared = tb ? Shape{5, 7} : Shape{7, 5};
       for (const Shape& second : {b, shared}) {
-        expect_cpu_matches_reference({matmul_op(), attrs(ta, tb), {{a}, {second}}});
-        expect_cpu_matches_reference({matmul_op(), attrs(ta, tb), {{a}, {second}, {{5}}}});
+        expect_cpu_matches_reference({matmul_op, attrs(ta, tb), {{a}, {second}}});
+        expect_cpu_matches_reference({matmul_op, attrs(ta, tb), {{a}, {second}, {{5}}}});
       }
     }
   }
@@ -65,8 +65,8 @@ TEST(Matmul, FusedActivationsMatchReference) {
         with.set("alpha", 0.7);
       }
       SCOPED_TRACE(fmt::format("{} of {} rows", name, rows));
-      expect_cpu_matches_reference({matmul_op(), with, {{{rows, 9}}, {{33, 9}}, {{33}}}}, 4e-6);
-      expect_cpu_matches_reference({matmul_op(), with, {{{32, 9}}, {{131, 9}}, {{131}}}}, 4e-6);
+      expect_cpu_matches_reference({matmul_op, with, {{{rows, 9}}, {{33, 9}}, {{33}}}}, 4e-6);
+      expect_cpu_matches_reference({matmul_op, with, {{{32, 9}}, {{131, 9}}, {{131}}}}, 4e-6);
     }
   }
 }
@@ -78,7 +78,7 @@ TEST(Matmul, FusedActivationIsTheOpOfThatName) {
   for (const auto& [name, op] : all) {
     Attrs with = attrs(false, false);
     with.set("activation", name);
-    const std::vector<Numbers> fused = reference_outputs({matmul_op(), with, {{{5, 3}}, {{3, 4}}}});
+    const std::vector<Numbers> fused = reference_outputs({matmul_op, with, {{{5, 3}}, {{3, 4}}}});
     const Numbers apart =
         reference_of({{{5, 3}, {3, 4}}, [op = op](Graph&, const std::vector<Value>& p) { return op(matmul(p[0], p[1])); }});
     expect_close(fused[0], apart, 1e-12, name);
@@ -88,8 +88,8 @@ TEST(Matmul, FusedActivationIsTheOpOfThatName) {
 TEST(Matmul, FusedKernelRefusesAnUnknownActivation) {
   Attrs with = attrs(false, false);
   with.set("activation", "softsign");
-  EXPECT_THROW(reference_outputs({matmul_op(), with, {{{5, 3}}, {{3, 4}}}}), UsageError);
-  EXPECT_THROW(cpu_outputs({matmul_op(), with, {{{5, 3}}, {{3, 4}}}}), UsageError);
+  EXPECT_THROW(reference_outputs({matmul_op, with, {{{5, 3}}, {{3, 4}}}}), UsageError);
+  EXPECT_THROW(cpu_outputs({matmul_op, with, {{{5, 3}}, {{3, 4}}}}), UsageError);
 }
 
 TEST(Matmul, ReluOfOurOwnLoopsKeepsNaN) {
@@ -99,7 +99,7 @@ TEST(Matmul, ReluOfOurOwnLoopsKeepsNaN) {
     x[0] = nan;
     x[3] = inf;
     x[6] = -inf;
-    const OpCase c{matmul_op(), attrs(false, true).set("activation", "relu"), {{{rows, 3}}, {{130, 3}}, {{130}}}, {x, Numbers(390, 0.5)}};
+    const OpCase c{matmul_op, attrs(false, true).set("activation", "relu"), {{{rows, 3}}, {{130, 3}}, {{130}}}, {x, Numbers(390, 0.5)}};
     expect_cpu_matches_reference(c);
   }
 }

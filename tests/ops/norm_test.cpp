@@ -30,15 +30,15 @@ void check_batch_norm(const Shape& x, Layout layout) {
   for (double& number : data) {
     number = static_cast<float>(number * 2 + 3);
   }
-  const OpCase forward{batch_norm_op(), kEps, {whole, channels, channels}, {data}, {layout}};
+  const OpCase forward{batch_norm_op, kEps, {whole, channels, channels}, {data}, {layout}};
   expect_cpu_matches_reference(forward);
   expect_cpu_matches_reference(
-      {batch_norm_op(), Attrs(kEps).set("activation", "relu"), {whole, channels, channels, whole}, {data}, {layout}});
+      {batch_norm_op, Attrs(kEps).set("activation", "relu"), {whole, channels, channels, whole}, {data}, {layout}});
   const std::vector<Numbers> numbers = with_statistics(forward, x.elements(), x[1]);
   for (const std::string mask : {"none", "own", "tensor"}) {
     for (const std::int64_t addend : {0, 1}) {
       SCOPED_TRACE(fmt::format("mask {} addend {}", mask, addend));
-      OpCase backward{batch_norm_backward_op(),
+      OpCase backward{batch_norm_backward_op,
                       Attrs(kEps).set("mask", mask).set("addend", addend),
                       {whole, channels, channels, channels, whole},
                       numbers,
@@ -72,7 +72,7 @@ TEST(BatchNorm, ALargeMeanDoesNotSpoilTheVariance) {
       for (double& number : data) {
         number = static_cast<float>(number + shift);
       }
-      const OpCase c{batch_norm_op(), kEps, {{x}, {{x[1]}}, {{x[1]}}}, {data}};
+      const OpCase c{batch_norm_op, kEps, {{x}, {{x[1]}}, {{x[1]}}}, {data}};
       expect_close(cpu_outputs(c)[1], reference_outputs(c)[1], 1e-7, "mean");
       expect_close(cpu_outputs(c)[2], reference_outputs(c)[2], 1e-6, "variance");
     }
@@ -81,17 +81,17 @@ TEST(BatchNorm, ALargeMeanDoesNotSpoilTheVariance) {
 
 TEST(BatchNorm, AChannelOfOneNumberHasNoVariance) {
   const Shape x{70, 9};
-  const Numbers out = cpu_outputs({batch_norm_op(), kEps, {{x}, {{9}}, {{9}}}, {Numbers(630, 12345.678F)}})[2];
+  const Numbers out = cpu_outputs({batch_norm_op, kEps, {{x}, {{9}}, {{9}}}, {Numbers(630, 12345.678F)}})[2];
   EXPECT_EQ(out, Numbers(9, 0.0));
 }
 
 void check_layer_norm(const Shape& x) {
   SCOPED_TRACE(x.str());
   const TensorType axis{{x[-1]}, DType::f32}, rows{Shape(std::vector<std::int64_t>(x.dims().begin(), x.dims().end() - 1)), DType::f32};
-  const OpCase forward{layer_norm_op(), kEps, {{x}, axis, axis}, {normal_numbers(x.elements(), 1)}};
+  const OpCase forward{layer_norm_op, kEps, {{x}, axis, axis}, {normal_numbers(x.elements(), 1)}};
   expect_cpu_matches_reference(forward);
   std::vector<Numbers> data = with_statistics(forward, x.elements(), x[-1]);
-  expect_cpu_matches_reference({layer_norm_backward_op(), kEps, {{x}, axis, rows, rows, {x}}, data}, 4e-6);
+  expect_cpu_matches_reference({layer_norm_backward_op, kEps, {{x}, axis, rows, rows, {x}}, data}, 4e-6);
 }
 
 TEST(LayerNorm, KernelsMatchReference) {

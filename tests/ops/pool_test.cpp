@@ -39,23 +39,21 @@ void for_each_case(Check check) {
 }
 
 TEST(MaxPool, KernelMatchesReferenceInAllLayouts) {
-  for_each_case([](const PoolCase& c, Layout layout) {
-    expect_cpu_matches_reference({max_pool_op(), c.attrs(), {c.type()}, {}, {layout}});
-  });
+  for_each_case([](const PoolCase& c, Layout layout) { expect_cpu_matches_reference({max_pool_op, c.attrs(), {c.type()}, {}, {layout}}); });
 }
 
 TEST(MaxPool, BackwardAndPickMatchReferenceInAllLayouts) {
   for_each_case([](const PoolCase& c, Layout layout) {
-    const Numbers index = reference_outputs({max_pool_op(), c.attrs(), {c.type()}})[1];
+    const Numbers index = reference_outputs({max_pool_op, c.attrs(), {c.type()}})[1];
     const TensorType at{c.y(), DType::u8};
     expect_cpu_matches_reference(
-        {max_pool_backward_op(), backward_attrs(c.attrs(), c.x), {at, {c.y()}}, {index, {}}, {layout, Layout::plain}});
-    expect_cpu_matches_reference({max_pool_pick_op(), c.attrs(), {at, c.type()}, {index, {}}, {layout, Layout::plain}});
+        {max_pool_backward_op, backward_attrs(c.attrs(), c.x), {at, {c.y()}}, {index, {}}, {layout, Layout::plain}});
+    expect_cpu_matches_reference({max_pool_pick_op, c.attrs(), {at, c.type()}, {index, {}}, {layout, Layout::plain}});
   });
 }
 
 TEST(MaxPool, TakesTheFirstOfEquals) {
-  const OpCase c{max_pool_op(),
+  const OpCase c{max_pool_op,
                  {{"window", std::int64_t{2}}, {"stride", std::int64_t{2}}, {"padding", std::int64_t{0}}},
                  {{{1, 1, 2, 4}}},
                  {{1, 5, 7, 7, 5, 5, 7, 7}}};
@@ -65,7 +63,7 @@ TEST(MaxPool, TakesTheFirstOfEquals) {
 
 TEST(MaxPool, KeepsNaNAndMinusInfinity) {
   const double nan = std::numeric_limits<double>::quiet_NaN(), inf = std::numeric_limits<double>::infinity();
-  const OpCase c{max_pool_op(),
+  const OpCase c{max_pool_op,
                  {{"window", std::int64_t{2}}, {"stride", std::int64_t{2}}, {"padding", std::int64_t{1}}},
                  {{{1, 1, 2, 4}}},
                  {{-inf, 1, nan, 7, 5, nan, 9, nan}}};
@@ -76,8 +74,8 @@ TEST(MaxPool, KeepsNaNAndMinusInfinity) {
 
 TEST(AveragePool, KernelsMatchReferenceInAllLayouts) {
   for_each_case([](const PoolCase& c, Layout layout) {
-    expect_cpu_matches_reference({average_pool_op(), c.attrs(), {c.type()}, {}, {layout}});
-    expect_cpu_matches_reference({average_pool_backward_op(), backward_attrs(c.attrs(), c.x), {{c.y()}}, {}, {layout}});
+    expect_cpu_matches_reference({average_pool_op, c.attrs(), {c.type()}, {}, {layout}});
+    expect_cpu_matches_reference({average_pool_backward_op, backward_attrs(c.attrs(), c.x), {{c.y()}}, {}, {layout}});
   });
 }
 

@@ -23,7 +23,7 @@ struct Block {
 
 template <class T>
 void run(const TensorType& type, Layout from, Layout to, const T* in, T* out) {
-  const auto kernel = reorder_entry().cpu({{}, {type}, {type}, {from}, {to}});
+  const auto kernel = reorder_op.entry.cpu({{}, {type}, {type}, {from}, {to}});
   Block<std::byte> scratch(kernel->scratch_bytes());
   const std::array<const std::byte*, 1> ins{reinterpret_cast<const std::byte*>(in)};
   const std::array<std::byte*, 1> outs{reinterpret_cast<std::byte*>(out)};
@@ -58,7 +58,7 @@ TEST(Reorder, PutsEveryElementWhereTheLayoutSays) {
 
 TEST(Reorder, CopiesBetweenEqualLayouts) {
   for (const DType dtype : {DType::f32, DType::i32, DType::u8}) {
-    const OpCase c{reorder_op(), {}, {{{3, 5, 7}, dtype}}, {integer_numbers(105, 200, 1)}};
+    const OpCase c{reorder_op, {}, {{{3, 5, 7}, dtype}}, {integer_numbers(105, 200, 1)}};
     EXPECT_EQ(cpu_outputs(c)[0], c.data[0]);
   }
 }

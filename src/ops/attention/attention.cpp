@@ -22,7 +22,7 @@ std::vector<Value> gradient(const GradientCall& call) {
   if (call.grads[1]) {
     throw UsageError("attention: no gradient flows through its sums of exponentials");
   }
-  return {call.graph.add(attention_backward_op(), call.attrs, {call.inputs[0], call.outputs[1], call.grads[0]})};
+  return {call.graph.add(attention_backward_op, call.attrs, {call.inputs[0], call.outputs[1], call.grads[0]})};
 }
 
 /// 0, 1, … count−1.
@@ -89,30 +89,24 @@ AttentionSizes attention_sizes(const TensorType& qkv, const Attrs& attrs, std::s
   return {qkv.shape[0], qkv.shape[1], heads, qkv.shape[2] / (3 * heads), attrs.integer("causal") != 0};
 }
 
-const OpEntry& attention_entry() {
-  static const DefinedOp op({.name = "attention",
-                             .infer = infer,
-                             .gradient = gradient,
-                             .expand = expand,
-                             .cost = cost<2>,
-                             .reference = attention_reference,
-                             .cpu = attention_cpu,
-                             .products = products<2>});
-  return op.entry;
-}
+constinit const DefinedOp attention_op({.name = "attention",
+                                        .infer = infer,
+                                        .gradient = gradient,
+                                        .expand = expand,
+                                        .cost = cost<2>,
+                                        .reference = attention_reference,
+                                        .cpu = attention_cpu,
+                                        .products = products<2>});
 
-const OpEntry& attention_backward_entry() {
-  static const DefinedOp op({.name = "attention_backward",
-                             .infer = backward_infer,
-                             .cost = cost<5>,
-                             .reference = attention_backward_reference,
-                             .cpu = attention_backward_cpu,
-                             .products = products<5>});
-  return op.entry;
-}
+constinit const DefinedOp attention_backward_op({.name = "attention_backward",
+                                                 .infer = backward_infer,
+                                                 .cost = cost<5>,
+                                                 .reference = attention_backward_reference,
+                                                 .cpu = attention_backward_cpu,
+                                                 .products = products<5>});
 
 Value attention(Value qkv, std::int64_t heads, bool causal) {
-  return qkv.graph->add(attention_op(), {{"heads", heads}, {"causal", std::int64_t{causal}}}, {qkv});
+  return qkv.graph->add(attention_op, {{"heads", heads}, {"causal", std::int64_t{causal}}}, {qkv});
 }
 
 }  // namespace lockstep

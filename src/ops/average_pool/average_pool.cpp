@@ -17,7 +17,7 @@ std::vector<TensorType> infer(std::string_view op, std::span<const TensorType> i
 }
 
 std::vector<Value> gradient(const GradientCall& call) {
-  return {call.graph.add(average_pool_backward_op(), backward_attrs(call.attrs, call.inputs[0].shape()), {call.grads[0]})};
+  return {call.graph.add(average_pool_backward_op, backward_attrs(call.attrs, call.inputs[0].shape()), {call.grads[0]})};
 }
 
 void reference(const ReferenceCall& call) {
@@ -94,28 +94,22 @@ class BackwardKernel final : public PoolKernel {
 
 }  // namespace
 
-const OpEntry& average_pool_entry() {
-  static const DefinedOp op({.name = "average_pool",
-                             .infer = infer,
-                             .gradient = gradient,
-                             .reference = reference,
-                             .cpu = make<Kernel>,
-                             .layouts = images_channels_last});
-  return op.entry;
-}
+constinit const DefinedOp average_pool_op({.name = "average_pool",
+                                           .infer = infer,
+                                           .gradient = gradient,
+                                           .reference = reference,
+                                           .cpu = make<Kernel>,
+                                           .layouts = images_channels_last});
 
-const OpEntry& average_pool_backward_entry() {
-  static const DefinedOp op({.name = "average_pool_backward",
-                             .infer = backward_infer,
-                             .gradient = backward_gradient,
-                             .reference = backward_reference,
-                             .cpu = make<BackwardKernel>,
-                             .layouts = images_channels_last});
-  return op.entry;
-}
+constinit const DefinedOp average_pool_backward_op({.name = "average_pool_backward",
+                                                    .infer = backward_infer,
+                                                    .gradient = backward_gradient,
+                                                    .reference = backward_reference,
+                                                    .cpu = make<BackwardKernel>,
+                                                    .layouts = images_channels_last});
 
 Value average_pool(Value x, std::int64_t window, std::int64_t stride, std::int64_t padding) {
-  return x.graph->add(average_pool_op(), {{"window", window}, {"stride", stride}, {"padding", padding}}, {x});
+  return x.graph->add(average_pool_op, {{"window", window}, {"stride", stride}, {"padding", padding}}, {x});
 }
 
 }  // namespace lockstep

@@ -33,7 +33,7 @@ std::vector<TensorType> batch_norm_infer(std::string_view op, std::span<const Te
 
 std::vector<Value> batch_norm_gradient(const GradientCall& call) {
   require_no_activation(call.attrs, "batch_norm");
-  return norm_gradient(call, batch_norm_op(), batch_norm_backward_op());
+  return norm_gradient(call, batch_norm_op, batch_norm_backward_op);
 }
 
 std::vector<Value> batch_norm_expand(Graph&, std::span<const Value> in, const Attrs& attrs) {
@@ -95,28 +95,22 @@ Normalised normalised(Value x, const std::vector<std::int64_t>& axes, const Attr
   return {average, variance, div(centred, sqrt(add(variance, x.graph->constant(attrs.real("eps")))))};
 }
 
-const OpEntry& batch_norm_entry() {
-  static const DefinedOp op({.name = "batch_norm",
-                             .infer = batch_norm_infer,
-                             .gradient = batch_norm_gradient,
-                             .expand = batch_norm_expand,
-                             .reference = batch_norm_reference,
-                             .cpu = batch_norm_cpu,
-                             .layouts = images_channels_last});
-  return op.entry;
-}
+constinit const DefinedOp batch_norm_op({.name = "batch_norm",
+                                         .infer = batch_norm_infer,
+                                         .gradient = batch_norm_gradient,
+                                         .expand = batch_norm_expand,
+                                         .reference = batch_norm_reference,
+                                         .cpu = batch_norm_cpu,
+                                         .layouts = images_channels_last});
 
-const OpEntry& batch_norm_backward_entry() {
-  static const DefinedOp op({.name = "batch_norm_backward",
-                             .infer = batch_norm_backward_infer,
-                             .reference = batch_norm_backward_reference,
-                             .cpu = batch_norm_backward_cpu,
-                             .layouts = images_channels_last});
-  return op.entry;
-}
+constinit const DefinedOp batch_norm_backward_op({.name = "batch_norm_backward",
+                                                  .infer = batch_norm_backward_infer,
+                                                  .reference = batch_norm_backward_reference,
+                                                  .cpu = batch_norm_backward_cpu,
+                                                  .layouts = images_channels_last});
 
 BatchNorm batch_norm(Value x, Value gain, Value bias, double eps) {
-  const Value y = x.graph->add(batch_norm_op(), {{"eps", eps}}, {x, gain, bias});
+  const Value y = x.graph->add(batch_norm_op, {{"eps", eps}}, {x, gain, bias});
   return {y, x.graph->output_of(y, 1), x.graph->output_of(y, 2)};
 }
 

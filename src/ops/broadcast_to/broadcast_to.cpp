@@ -37,17 +37,15 @@ void tile(float* out, const float* const* in, std::size_t n, const Attrs&) {
 
 }  // namespace
 
-const OpEntry& broadcast_to_entry() {
-  static const DefinedOp op({.name = "broadcast_to", .infer = infer, .gradient = gradient, .reference = reference, .tile = tile});
-  return op.entry;
-}
+constinit const DefinedOp broadcast_to_op(
+    {.name = "broadcast_to", .infer = infer, .gradient = gradient, .reference = reference, .tile = tile});
 
 Value broadcast_to(Value x, const Shape& shape) {
   Attrs attrs{{"shape", shape.dims()}};
   if (std::find(shape.dims().begin(), shape.dims().end(), kBatch) != shape.dims().end()) {
     attrs.set("batch", x.graph->batch());  // the graph keeps it up to date
   }
-  return x.graph->add(broadcast_to_op(), std::move(attrs), {x});
+  return x.graph->add(broadcast_to_op, std::move(attrs), {x});
 }
 
 }  // namespace lockstep

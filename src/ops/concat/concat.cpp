@@ -40,11 +40,10 @@ std::vector<Value> gradient(const GradientCall& call) {
 }
 
 void reference(const ReferenceCall& call) {
-  const int axis = checked_axis(call.attrs.integer("axis"), call.in_types[0].shape, "concat");
-  const AxisView y = view_along(call.out_types[0].shape, axis);
+  const AxisView y = view_along(call.out_types[0].shape, call.attrs);
   std::size_t begin = 0;
   for (std::size_t k = 0; k < call.in.size(); ++k) {
-    const std::size_t run = view_along(call.in_types[k].shape, axis).length * y.inner;
+    const std::size_t run = view_along(call.in_types[k].shape, call.attrs).length * y.inner;
     for (std::size_t o = 0; o < y.outer; ++o) {
       for (std::size_t i = 0; i < run; ++i) {
         call.out[0][o * y.length * y.inner + begin + i] = call.in[k][o * run + i];
@@ -55,13 +54,12 @@ void reference(const ReferenceCall& call) {
 }
 
 std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
-  const int axis = checked_axis(spec.attrs.integer("axis"), spec.in[0].shape, "concat");
   std::vector<std::size_t> runs;  // bytes that each part gives at a time
   for (const TensorType& part : spec.in) {
-    const AxisView x = view_along(part.shape, axis);
+    const AxisView x = view_along(part.shape, spec.attrs);
     runs.push_back(x.length * x.inner * size_of(part.dtype));
   }
-  return make_kernel([runs, outer = view_along(spec.in[0].shape, axis).outer](const CpuCall& call) {
+  return make_kernel([runs, outer = view_along(spec.in[0].shape, spec.attrs).outer](const CpuCall& call) {
     std::byte* y = call.out[0];
     for (std::size_t o = 0; o < outer; ++o) {
       for (std::size_t k = 0; k < runs.size(); y += runs[k], ++k) {
@@ -73,16 +71,13 @@ std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
 
 }  // namespace
 
-const OpEntry& concat_entry() {
-  static const DefinedOp op({.name = "concat", .infer = infer, .gradient = gradient, .reference = reference, .cpu = cpu});
-  return op.entry;
-}
+constinit const DefinedOp concat_op({.name = "concat", .infer = infer, .gradient = gradient, .reference = reference, .cpu = cpu});
 
 Value concat(const std::vector<Value>& parts, std::int64_t axis) {
   if (parts.empty()) {
     throw ShapeError("concat takes at least one operand");
   }
-  return parts[0].graph->add(concat_op(), {{"axis", axis}}, parts);
+  return parts[0].graph->add(concat_op, {{"axis", axis}}, parts);
 }
 
 }  // namespace lockstep

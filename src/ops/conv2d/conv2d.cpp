@@ -23,8 +23,8 @@ void require_rank_4(std::string_view op, std::span<const TensorType> in) {
   }
 }
 
-/// Fills in the lengths that follow from the others.
-ConvSizes completed(std::string_view op, std::span<const TensorType> in, const Attrs& attrs, ConvSizes s) {
+/// Fills in the lengths that follow from the others; `g`: the gradient, of the shape of y, that one of the operands is.
+ConvSizes completed(std::string_view op, std::span<const TensorType> in, const Attrs& attrs, ConvSizes s, const Shape* g = nullptr) {
   s.stride = attrs.integer("stride");
   s.padding = attrs.integer("padding");
   if (s.stride < 1 || s.padding < 0) {
@@ -36,6 +36,9 @@ ConvSizes completed(std::string_view op, std::span<const TensorType> in, const A
   }
   s.oh = (s.h + 2 * s.padding - s.kh) / s.stride + 1;
   s.ow = (s.w + 2 * s.padding - s.kw) / s.stride + 1;
+  if (g != nullptr && *g != s.y().shape) {
+    refuse(op, in, fmt::format("the gradient must be {}", s.y().shape.str()));
+  }
   return s;
 }
 
@@ -47,13 +50,13 @@ void conv_cost(Cost& cost, std::span<const TensorType> in, const Attrs& attrs) {
 }
 
 Value backward_data(Value g, Value weight, const Attrs& attrs, const Shape& x) {
-  return g.graph->add(conv2d_backward_data_op(),
+  return g.graph->add(conv2d_backward_data_op,
                       {{"stride", attrs.integer("stride")}, {"padding", attrs.integer("padding")}, {"height", x[2]}, {"width", x[3]}},
                       {g, weight});
 }
 
 Value backward_weights(Value x, Value g, const Attrs& attrs, const Shape& weight) {
-  return x.graph->add(conv2d_backward_weights_op(),
+  return x.graph->add(conv2d_backward_weights_op,
                       {{"stride", attrs.integer("stride")},
                        {"padding", attrs.integer("padding")},
                        {"kernel_height", weight[2]},
@@ -61,8 +64,10 @@ Value backward_weights(Value x, Value g, const Attrs& attrs, const Shape& weight
                       {x, g});
 }
 
-std::vector<TensorType> conv2d_infer(std::string_view, std::span<const TensorType> in, const Attrs& attrs) {
-  return {conv2d_sizes(in, attrs).y()};
+/// `infer` of any of the three: the tensor `kResult` of the lengths that `kSizes` finds.
+template <auto kSizes, auto kResult>
+std::vector<TensorType> conv_infer(std::string_view, std::span<const TensorType> in, const Attrs& attrs) {
+  return {(kSizes(in, attrs).*kResult)()};
 }
 
 std::vector<Value> conv2d_gradient(const GradientCall& call) {
@@ -75,18 +80,10 @@ std::vector<Value> conv2d_gradient(const GradientCall& call) {
   return result;
 }
 
-std::vector<TensorType> conv2d_backward_data_infer(std::string_view, std::span<const TensorType> in, const Attrs& attrs) {
-  return {conv2d_backward_data_sizes(in, attrs).x()};
-}
-
 std::vector<Value> conv2d_backward_data_gradient(const GradientCall& call) {
   const Value g = call.inputs[0], weight = call.inputs[1], u = call.grads[0];
   return {conv2d(u, weight, {}, call.attrs.integer("stride"), call.attrs.integer("padding")),
           backward_weights(u, g, call.attrs, weight.shape())};
-}
-
-std::vector<TensorType> conv2d_backward_weights_infer(std::string_view, std::span<const TensorType> in, const Attrs& attrs) {
-  return {conv2d_backward_weights_sizes(in, attrs).weight()};
 }
 
 std::vector<Value> conv2d_backward_weights_gradient(const GradientCall& call) {
@@ -111,66 +108,50 @@ ConvSizes conv2d_sizes(std::span<const TensorType> in, const Attrs& attrs) {
 ConvSizes conv2d_backward_data_sizes(std::span<const TensorType> in, const Attrs& attrs) {
   require_rank_4("conv2d_backward_data", in);
   const Shape &g = in[0].shape, &w = in[1].shape;
-  const ConvSizes s =
-      completed("conv2d_backward_data", in, attrs,
-                {.n = g[0], .c = w[1], .h = attrs.integer("height"), .w = attrs.integer("width"), .o = w[0], .kh = w[2], .kw = w[3]});
-  if (g != s.y().shape) {
-    refuse("conv2d_backward_data", in, fmt::format("the gradient must be {}", s.y().shape.str()));
-  }
-  return s;
+  return completed("conv2d_backward_data", in, attrs,
+                   {.n = g[0], .c = w[1], .h = attrs.integer("height"), .w = attrs.integer("width"), .o = w[0], .kh = w[2], .kw = w[3]},
+                   &g);
 }
 
 ConvSizes conv2d_backward_weights_sizes(std::span<const TensorType> in, const Attrs& attrs) {
   require_rank_4("conv2d_backward_weights", in);
   const Shape &x = in[0].shape, &g = in[1].shape;
-  const ConvSizes s = completed(
+  return completed(
       "conv2d_backward_weights", in, attrs,
-      {.n = x[0], .c = x[1], .h = x[2], .w = x[3], .o = g[1], .kh = attrs.integer("kernel_height"), .kw = attrs.integer("kernel_width")});
-  if (g != s.y().shape) {
-    refuse("conv2d_backward_weights", in, fmt::format("the gradient must be {}", s.y().shape.str()));
-  }
-  return s;
+      {.n = x[0], .c = x[1], .h = x[2], .w = x[3], .o = g[1], .kh = attrs.integer("kernel_height"), .kw = attrs.integer("kernel_width")},
+      &g);
 }
 
-const OpEntry& conv2d_entry() {
-  static const DefinedOp op({.name = "conv2d",
-                             .infer = conv2d_infer,
-                             .gradient = conv2d_gradient,
-                             .cost = conv_cost<conv2d_sizes>,
-                             .reference = conv2d_reference,
-                             .cpu = conv2d_cpu,
-                             .layouts = conv2d_layouts});
-  return op.entry;
-}
+constinit const DefinedOp conv2d_op({.name = "conv2d",
+                                     .infer = conv_infer<conv2d_sizes, &ConvSizes::y>,
+                                     .gradient = conv2d_gradient,
+                                     .cost = conv_cost<conv2d_sizes>,
+                                     .reference = conv2d_reference,
+                                     .cpu = conv2d_cpu,
+                                     .layouts = conv2d_layouts});
 
-const OpEntry& conv2d_backward_data_entry() {
-  static const DefinedOp op({.name = "conv2d_backward_data",
-                             .infer = conv2d_backward_data_infer,
-                             .gradient = conv2d_backward_data_gradient,
-                             .cost = conv_cost<conv2d_backward_data_sizes>,
-                             .reference = conv2d_backward_data_reference,
-                             .cpu = conv2d_backward_data_cpu,
-                             .layouts = conv2d_layouts});
-  return op.entry;
-}
+constinit const DefinedOp conv2d_backward_data_op({.name = "conv2d_backward_data",
+                                                   .infer = conv_infer<conv2d_backward_data_sizes, &ConvSizes::x>,
+                                                   .gradient = conv2d_backward_data_gradient,
+                                                   .cost = conv_cost<conv2d_backward_data_sizes>,
+                                                   .reference = conv2d_backward_data_reference,
+                                                   .cpu = conv2d_backward_data_cpu,
+                                                   .layouts = conv2d_layouts});
 
-const OpEntry& conv2d_backward_weights_entry() {
-  static const DefinedOp op({.name = "conv2d_backward_weights",
-                             .infer = conv2d_backward_weights_infer,
-                             .gradient = conv2d_backward_weights_gradient,
-                             .cost = conv_cost<conv2d_backward_weights_sizes>,
-                             .reference = conv2d_backward_weights_reference,
-                             .cpu = conv2d_backward_weights_cpu,
-                             .layouts = conv2d_backward_weights_layouts});
-  return op.entry;
-}
+constinit const DefinedOp conv2d_backward_weights_op({.name = "conv2d_backward_weights",
+                                                      .infer = conv_infer<conv2d_backward_weights_sizes, &ConvSizes::weight>,
+                                                      .gradient = conv2d_backward_weights_gradient,
+                                                      .cost = conv_cost<conv2d_backward_weights_sizes>,
+                                                      .reference = conv2d_backward_weights_reference,
+                                                      .cpu = conv2d_backward_weights_cpu,
+                                                      .layouts = conv2d_backward_weights_layouts});
 
 Value conv2d(Value x, Value weight, Value bias, std::int64_t stride, std::int64_t padding) {
   std::vector<Value> inputs{x, weight};
   if (bias) {
     inputs.push_back(bias);
   }
-  return x.graph->add(conv2d_op(), {{"stride", stride}, {"padding", padding}}, inputs);
+  return x.graph->add(conv2d_op, {{"stride", stride}, {"padding", padding}}, inputs);
 }
 
 }  // namespace lockstep

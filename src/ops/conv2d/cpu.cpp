@@ -31,6 +31,13 @@ Forward::primitive_desc describe_forward(const ConvSizes& s, const Formats& f, c
                                    both(s.padding));
 }
 
+template <class Backward>
+typename Backward::primitive_desc describe_backward(const ConvSizes& s, const Formats& f) {
+  const dnnl::primitive_attr attr = onednn::attributes();
+  return onednn::describe_backward<Backward>(describe_forward(s, f, attr, false), attr, kDirect, f.x, onednn::any(s.weight()), f.y,
+                                             both(s.stride), both(s.padding), both(s.padding));
+}
+
 /// An operand as it lies; one channel is described as channels_last, the same memory.
 Desc format(const TensorType& type, Layout layout) { return onednn::desc(type, type.shape[1] == 1 ? Layout::channels_last : layout); }
 
@@ -80,10 +87,7 @@ std::unique_ptr<CpuKernel> conv2d_cpu(const KernelSpec& spec) {
 std::unique_ptr<CpuKernel> conv2d_backward_data_cpu(const KernelSpec& spec) {
   const ConvSizes s = conv2d_backward_data_sizes(spec.in, spec.attrs);
   const Formats mine{format(s.x(), spec.out_layouts[0]), format(s.y(), spec.in_layouts[0])};
-  const auto describe = [&](const Formats& f) {
-    return onednn::describe_backward<BackwardData>(describe_forward(s, f, onednn::attributes(), false), onednn::attributes(), kDirect, f.x,
-                                                   onednn::any(s.weight()), f.y, both(s.stride), both(s.padding), both(s.padding));
-  };
+  const auto describe = [&](const Formats& f) { return describe_backward<BackwardData>(s, f); };
   return quickest(s, mine, s.c <= 3, describe,
                   {{DNNL_ARG_DIFF_DST, mine.y}, {DNNL_ARG_WEIGHTS, onednn::desc(s.weight())}, {DNNL_ARG_DIFF_SRC, mine.x, true}});
 }
@@ -91,10 +95,7 @@ std::unique_ptr<CpuKernel> conv2d_backward_data_cpu(const KernelSpec& spec) {
 std::unique_ptr<CpuKernel> conv2d_backward_weights_cpu(const KernelSpec& spec) {
   const ConvSizes s = conv2d_backward_weights_sizes(spec.in, spec.attrs);
   const Formats mine{format(s.x(), spec.in_layouts[0]), format(s.y(), spec.in_layouts[1])};
-  const auto describe = [&](const Formats& f) {
-    return onednn::describe_backward<BackwardWeights>(describe_forward(s, f, onednn::attributes(), false), onednn::attributes(), kDirect,
-                                                      f.x, onednn::any(s.weight()), f.y, both(s.stride), both(s.padding), both(s.padding));
-  };
+  const auto describe = [&](const Formats& f) { return describe_backward<BackwardWeights>(s, f); };
   return quickest(s, mine, false, describe,
                   {{DNNL_ARG_SRC, mine.x}, {DNNL_ARG_DIFF_DST, mine.y}, {DNNL_ARG_DIFF_WEIGHTS, onednn::desc(s.weight()), true}});
 }

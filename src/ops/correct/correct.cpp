@@ -26,11 +26,9 @@ std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
 
 }  // namespace
 
-const OpEntry& correct_entry() {
-  static const DefinedOp op({.name = "correct", .infer = one_number_a_label, .gradient = no_gradient, .reference = reference, .cpu = cpu});
-  return op.entry;
-}
+constinit const DefinedOp correct_op(
+    {.name = "correct", .infer = one_number_a_label, .gradient = no_gradient, .reference = reference, .cpu = cpu});
 
-Value correct(Value logits, Value labels) { return logits.graph->add(correct_op(), {}, {logits, labels}); }
+Value correct(Value logits, Value labels) { return logits.graph->add(correct_op, {}, {logits, labels}); }
 
 }  // namespace lockstep

@@ -20,7 +20,7 @@ std::vector<TensorType> infer(std::string_view op, std::span<const TensorType> i
   return {in[0]};
 }
 
-std::vector<Value> gradient(const GradientCall& call) { return {call.graph.add(dropout_op(), call.attrs, {call.grads[0]})}; }
+std::vector<Value> gradient(const GradientCall& call) { return {call.graph.add(dropout_op, call.attrs, {call.grads[0]})}; }
 
 void reference(const ReferenceCall& call) {
   const KeyedSource source(call.step, "dropout", call.attrs.text("name"));
@@ -51,11 +51,8 @@ std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
 
 }  // namespace
 
-const OpEntry& dropout_entry() {
-  static const DefinedOp op({.name = "dropout", .infer = infer, .gradient = gradient, .reference = reference, .cpu = cpu});
-  return op.entry;
-}
+constinit const DefinedOp dropout_op({.name = "dropout", .infer = infer, .gradient = gradient, .reference = reference, .cpu = cpu});
 
-Value dropout(Value x, double rate, const std::string& name) { return x.graph->add(dropout_op(), {{"rate", rate}, {"name", name}}, {x}); }
+Value dropout(Value x, double rate, const std::string& name) { return x.graph->add(dropout_op, {{"rate", rate}, {"name", name}}, {x}); }
 
 }  // namespace lockstep

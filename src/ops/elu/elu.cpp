@@ -28,12 +28,9 @@ void tile(float* out, const float* const* in, std::size_t n, const Attrs& attrs)
 
 }  // namespace
 
-const OpEntry& elu_entry() {
-  static const DefinedOp op(
-      {.name = "elu", .infer = elementwise_infer<1>, .gradient = gradient, .flops = 16, .reference = reference, .tile = tile});
-  return op.entry;
-}
+constinit const DefinedOp elu_op(
+    {.name = "elu", .infer = elementwise_infer<1>, .gradient = gradient, .flops = 16, .reference = reference, .tile = tile});
 
-Value elu(Value x, double alpha) { return x.graph->add(elu_op(), {{"alpha", alpha}}, {x}); }
+Value elu(Value x, double alpha) { return x.graph->add(elu_op, {{"alpha", alpha}}, {x}); }
 
 }  // namespace lockstep

@@ -24,7 +24,7 @@ std::vector<Value> gradient(const GradientCall& call) {
   const Shape& table = call.inputs[1].shape();
   const Value indexes = reshape(call.inputs[0], {-1});
   const Value rows = reshape(call.grads[0], {-1, table[1]});
-  return {{}, call.graph.add(gather_backward_op(), {{"axis", std::int64_t{0}}, {"rows", table[0]}}, {indexes, rows})};
+  return {{}, call.graph.add(gather_backward_op, {{"axis", std::int64_t{0}}, {"rows", table[0]}}, {indexes, rows})};
 }
 
 void reference(const ReferenceCall& call) {
@@ -51,11 +51,8 @@ std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
 
 }  // namespace
 
-const OpEntry& embedding_entry() {
-  static const DefinedOp op({.name = "embedding", .infer = infer, .gradient = gradient, .reference = reference, .cpu = cpu});
-  return op.entry;
-}
+constinit const DefinedOp embedding_op({.name = "embedding", .infer = infer, .gradient = gradient, .reference = reference, .cpu = cpu});
 
-Value embedding(Value indexes, Value table) { return table.graph->add(embedding_op(), {}, {indexes, table}); }
+Value embedding(Value indexes, Value table) { return table.graph->add(embedding_op, {}, {indexes, table}); }
 
 }  // namespace lockstep

@@ -4,13 +4,8 @@
 /// No gradient flows.
 namespace lockstep {
 
-const OpEntry& equal_entry() {
-  static const DefinedOp op(elementwise(
-      "equal", 1, no_gradient, [](double a, double b) -> double { return a == b ? 1 : 0; },
-      [](float a, float b) { return a == b ? 1.0F : 0.0F; }));
-  return op.entry;
-}
+constinit const DefinedOp equal_op(elementwise("equal", 1, no_gradient, [](auto a, auto b) { return a == b ? 1.0F : 0.0F; }));
 
-Value equal(Value a, Value b) { return a.graph->add(equal_op(), {}, {a, b}); }
+Value equal(Value a, Value b) { return a.graph->add(equal_op, {}, {a, b}); }
 
 }  // namespace lockstep

@@ -6,18 +6,11 @@
 /// exp: y = e^x, elementwise. x [...] → y [...], f32.
 /// Gradient: g·y.
 namespace lockstep {
-namespace {
 
-std::vector<Value> gradient(const GradientCall& call) { return {mul(call.grads[0], call.outputs[0])}; }
+constinit const DefinedOp exp_op(elementwise(
+    "exp", 15, [](Value, Value y, Value g) { return mul(g, y); }, [](double x) { return std::exp(x); },
+    [](float x) { return fast::exp(x); }));
 
-}  // namespace
-
-const OpEntry& exp_entry() {
-  static const DefinedOp op(elementwise(
-      "exp", 15, gradient, [](double x) { return std::exp(x); }, [](float x) { return fast::exp(x); }));
-  return op.entry;
-}
-
-Value exp(Value x) { return x.graph->add(exp_op(), {}, {x}); }
+Value exp(Value x) { return x.graph->add(exp_op, {}, {x}); }
 
 }  // namespace lockstep

@@ -23,22 +23,13 @@ Statistics normalise(float* __restrict y, const float* x, const float* gain, con
   return {mean, variance};
 }
 
-class LayerNormKernel final : public CpuKernel {
- public:
-  explicit LayerNormKernel(const KernelSpec& spec)
-      : width_(spec.in[1].elements()), rows_(spec.in[0].elements() / width_), eps_(static_cast<float>(spec.attrs.real("eps"))) {}
+/// What x [rows, width] is worked on with.
+struct Sizes {
+  std::int64_t width, rows;
+  float eps;
 
-  void run(const CpuCall& call) override {
-    for (std::int64_t r = 0; r < rows_; ++r) {
-      const Statistics row = normalise(call.output(0) + r * width_, call.input(0) + r * width_, call.input(1), call.input(2), width_, eps_);
-      call.output(1)[r] = row.mean;
-      call.output(2)[r] = row.variance;
-    }
-  }
-
- private:
-  std::int64_t width_, rows_;
-  float eps_;
+  explicit Sizes(const KernelSpec& spec)
+      : width(spec.in[1].elements()), rows(spec.in[0].elements() / width), eps(static_cast<float>(spec.attrs.real("eps"))) {}
 };
 
 /// One row of what the gradient needs; inverse = 1 / sqrt(variance + eps).
@@ -68,24 +59,23 @@ void backward_row(const BackwardRow& row, std::int64_t n, float* __restrict dx, 
 
 class LayerNormBackwardKernel final : public CpuKernel {
  public:
-  explicit LayerNormBackwardKernel(const KernelSpec& spec)
-      : width_(spec.in[1].elements()), rows_(spec.in[0].elements() / width_), eps_(static_cast<float>(spec.attrs.real("eps"))) {}
+  explicit LayerNormBackwardKernel(const KernelSpec& spec) : s_(spec) {}
 
-  [[nodiscard]] std::size_t scratch_bytes() const override { return static_cast<std::size_t>(width_) * 2 * sizeof(float); }
+  [[nodiscard]] std::size_t scratch_bytes() const override { return static_cast<std::size_t>(s_.width) * 2 * sizeof(float); }
 
   /// dgain and dbias are summed over 64 rows at a time in scratch memory, then those sums: long float sums lose digits.
   void run(const CpuCall& call) override {
-    float *gain_part = reinterpret_cast<float*>(call.scratch), *bias_part = gain_part + width_;
-    std::fill_n(call.output(1), width_, 0.0f);
-    std::fill_n(call.output(2), width_, 0.0f);
-    for (std::int64_t begin = 0; begin < rows_; begin += 64) {
-      std::fill_n(gain_part, 2 * width_, 0.0f);
-      for (std::int64_t r = begin; r < std::min(begin + 64, rows_); ++r) {
-        const float inverse = 1 / std::sqrt(call.input(3)[r] + eps_);
-        backward_row({call.input(0) + r * width_, call.input(4) + r * width_, call.input(1), call.input(2)[r], inverse}, width_,
-                     call.output(0) + r * width_, gain_part, bias_part);
+    float *gain_part = reinterpret_cast<float*>(call.scratch), *bias_part = gain_part + s_.width;
+    std::fill_n(call.output(1), s_.width, 0.0f);
+    std::fill_n(call.output(2), s_.width, 0.0f);
+    for (std::int64_t begin = 0; begin < s_.rows; begin += 64) {
+      std::fill_n(gain_part, 2 * s_.width, 0.0f);
+      for (std::int64_t r = begin; r < std::min(begin + 64, s_.rows); ++r) {
+        const float inverse = 1 / std::sqrt(call.input(3)[r] + s_.eps);
+        backward_row({call.input(0) + r * s_.width, call.input(4) + r * s_.width, call.input(1), call.input(2)[r], inverse}, s_.width,
+                     call.output(0) + r * s_.width, gain_part, bias_part);
       }
-      for (std::int64_t i = 0; i < width_; ++i) {
+      for (std::int64_t i = 0; i < s_.width; ++i) {
         call.output(1)[i] += gain_part[i];
         call.output(2)[i] += bias_part[i];
       }
@@ -93,13 +83,21 @@ class LayerNormBackwardKernel final : public CpuKernel {
   }
 
  private:
-  std::int64_t width_, rows_;
-  float eps_;
+  Sizes s_;
 };
 
 }  // namespace
 
-std::unique_ptr<CpuKernel> layer_norm_cpu(const KernelSpec& spec) { return make<LayerNormKernel>(spec); }
+std::unique_ptr<CpuKernel> layer_norm_cpu(const KernelSpec& spec) {
+  return make_kernel([s = Sizes(spec)](const CpuCall& call) {
+    for (std::int64_t r = 0; r < s.rows; ++r) {
+      const Statistics row =
+          normalise(call.output(0) + r * s.width, call.input(0) + r * s.width, call.input(1), call.input(2), s.width, s.eps);
+      call.output(1)[r] = row.mean;
+      call.output(2)[r] = row.variance;
+    }
+  });
+}
 std::unique_ptr<CpuKernel> layer_norm_backward_cpu(const KernelSpec& spec) { return make<LayerNormBackwardKernel>(spec); }
 
 }  // namespace lockstep

@@ -26,7 +26,7 @@ std::vector<TensorType> layer_norm_infer(std::string_view op, std::span<const Te
   return {in[0], per_row(in[0]), per_row(in[0])};
 }
 
-std::vector<Value> layer_norm_gradient(const GradientCall& call) { return norm_gradient(call, layer_norm_op(), layer_norm_backward_op()); }
+std::vector<Value> layer_norm_gradient(const GradientCall& call) { return norm_gradient(call, layer_norm_op, layer_norm_backward_op); }
 
 std::vector<Value> layer_norm_expand(Graph&, std::span<const Value> in, const Attrs& attrs) {
   const auto [mean, variance, normal] = normalised(in[0], {-1}, attrs);
@@ -45,24 +45,18 @@ std::vector<TensorType> layer_norm_backward_infer(std::string_view op, std::span
 
 }  // namespace
 
-const OpEntry& layer_norm_entry() {
-  static const DefinedOp op({.name = "layer_norm",
-                             .infer = layer_norm_infer,
-                             .gradient = layer_norm_gradient,
-                             .expand = layer_norm_expand,
-                             .reference = layer_norm_reference,
-                             .cpu = layer_norm_cpu});
-  return op.entry;
-}
+constinit const DefinedOp layer_norm_op({.name = "layer_norm",
+                                         .infer = layer_norm_infer,
+                                         .gradient = layer_norm_gradient,
+                                         .expand = layer_norm_expand,
+                                         .reference = layer_norm_reference,
+                                         .cpu = layer_norm_cpu});
 
-const OpEntry& layer_norm_backward_entry() {
-  static const DefinedOp op({.name = "layer_norm_backward",
-                             .infer = layer_norm_backward_infer,
-                             .reference = layer_norm_backward_reference,
-                             .cpu = layer_norm_backward_cpu});
-  return op.entry;
-}
+constinit const DefinedOp layer_norm_backward_op({.name = "layer_norm_backward",
+                                                  .infer = layer_norm_backward_infer,
+                                                  .reference = layer_norm_backward_reference,
+                                                  .cpu = layer_norm_backward_cpu});
 
-Value layer_norm(Value x, Value gain, Value bias, double eps) { return x.graph->add(layer_norm_op(), {{"eps", eps}}, {x, gain, bias}); }
+Value layer_norm(Value x, Value gain, Value bias, double eps) { return x.graph->add(layer_norm_op, {{"eps", eps}}, {x, gain, bias}); }
 
 }  // namespace lockstep

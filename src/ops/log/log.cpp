@@ -6,18 +6,11 @@
 /// log: y = ln x, elementwise. x [...] → y [...], f32; −∞ at 0, NaN below.
 /// Gradient: g/x.
 namespace lockstep {
-namespace {
 
-std::vector<Value> gradient(const GradientCall& call) { return {div(call.grads[0], call.inputs[0])}; }
+constinit const DefinedOp log_op(elementwise(
+    "log", 20, [](Value x, Value, Value g) { return div(g, x); }, [](double x) { return std::log(x); },
+    [](float x) { return fast::log(x); }));
 
-}  // namespace
-
-const OpEntry& log_entry() {
-  static const DefinedOp op(elementwise(
-      "log", 20, gradient, [](double x) { return std::log(x); }, [](float x) { return fast::log(x); }));
-  return op.entry;
-}
-
-Value log(Value x) { return x.graph->add(log_op(), {}, {x}); }
+Value log(Value x) { return x.graph->add(log_op, {}, {x}); }
 
 }  // namespace lockstep

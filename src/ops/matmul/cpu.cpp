@@ -40,26 +40,19 @@ std::unique_ptr<CpuKernel> by_primitive(const MatmulSizes& s, const KernelSpec& 
 }
 
 /// One product by the older routine; the bias is what y starts from.
-class ProductKernel final : public CpuKernel {
- public:
-  ProductKernel(const MatmulSizes& sizes, bool relu) : s_(sizes), relu_(relu) {}
-
-  void run(const CpuCall& call) override {
+std::unique_ptr<CpuKernel> by_product(const MatmulSizes& s, bool relu) {
+  return make_kernel([s, relu](const CpuCall& call) {
     float* y = call.output(0);
     const bool biased = call.in.size() > 2;
-    for (std::int64_t i = 0; biased && i < s_.m; ++i) {
-      std::copy_n(call.input(2), s_.n, y + i * s_.n);
+    for (std::int64_t i = 0; biased && i < s.m; ++i) {
+      std::copy_n(call.input(2), s.n, y + i * s.n);
     }
-    onednn::product(s_.transpose_a, s_.transpose_b, s_.m, s_.n, s_.k, call.input(0), call.input(1), biased ? 1.0f : 0.0f, y);
-    for (std::int64_t i = 0; relu_ && i < s_.m * s_.n; ++i) {
+    onednn::product(s.transpose_a, s.transpose_b, s.m, s.n, s.k, call.input(0), call.input(1), biased ? 1.0f : 0.0f, y);
+    for (std::int64_t i = 0; relu && i < s.m * s.n; ++i) {
       y[i] = y[i] < 0.0f ? 0.0f : y[i];
     }
-  }
-
- private:
-  MatmulSizes s_;
-  bool relu_;
-};
+  });
+}
 
 /// x·Wᵀ as (W·xᵀ)ᵀ: W, by far the largest of the three, is read where it lies instead of being packed.
 class TransposedKernel final : public CpuKernel {
@@ -137,7 +130,7 @@ std::unique_ptr<CpuKernel> matmul_cpu(const KernelSpec& spec) {
   const std::string activation = spec.attrs.text_or(kActivation, "");
   if (!spec.attrs.has(kLeadingA) && (activation.empty() || activation == "relu")) {
     if (few_rows(s)) {
-      return std::make_unique<ProductKernel>(s, activation == "relu");
+      return by_product(s, activation == "relu");
     }
     if (better_transposed(s)) {
       return std::make_unique<TransposedKernel>(s, activation == "relu");

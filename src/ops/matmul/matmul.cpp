@@ -107,23 +107,20 @@ MatmulSizes matmul_sizes(std::span<const TensorType> in, const Attrs& attrs) {
   return s;
 }
 
-const OpEntry& matmul_entry() {
-  static const DefinedOp op({.name = "matmul",
-                             .infer = matmul_infer,
-                             .gradient = matmul_gradient,
-                             .cost = matmul_cost,
-                             .reference = matmul_reference,
-                             .cpu = matmul_cpu,
-                             .products = matmul_products});
-  return op.entry;
-}
+constinit const DefinedOp matmul_op({.name = "matmul",
+                                     .infer = matmul_infer,
+                                     .gradient = matmul_gradient,
+                                     .cost = matmul_cost,
+                                     .reference = matmul_reference,
+                                     .cpu = matmul_cpu,
+                                     .products = matmul_products});
 
 Value matmul(Value a, Value b, bool transpose_a, bool transpose_b, Value bias) {
   std::vector<Value> inputs{a, b};
   if (bias) {
     inputs.push_back(bias);
   }
-  return a.graph->add(matmul_op(), {{"transpose_a", std::int64_t{transpose_a}}, {"transpose_b", std::int64_t{transpose_b}}}, inputs);
+  return a.graph->add(matmul_op, {{"transpose_a", std::int64_t{transpose_a}}, {"transpose_b", std::int64_t{transpose_b}}}, inputs);
 }
 
 }  // namespace lockstep

@@ -12,7 +12,7 @@ namespace {
 std::vector<Value> gradient(const GradientCall& call) {
   const Value x = call.inputs[0];
   const Value greatest = equal(x, spread(call.outputs[0], x, call.attrs));
-  const Value share = div(call.grads[0], x.graph->add(sum_op(), call.attrs, {greatest}));
+  const Value share = div(call.grads[0], x.graph->add(sum_op, call.attrs, {greatest}));
   return {mul(greatest, spread(share, x, call.attrs))};
 }
 
@@ -20,23 +20,10 @@ void reference(const ReferenceCall& call) {
   reference_fold(call, -std::numeric_limits<double>::infinity(), [](double y, double x) { return y > x || std::isnan(y) ? y : x; });
 }
 
-std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
-  return fold_kernel<MaxFold>(spec, [](float*, std::size_t) {});
-}
-
 }  // namespace
 
-const OpEntry& max_entry() {
-  static const DefinedOp op({.name = "max",
-                             .infer = reduction_infer,
-                             .gradient = gradient,
-                             .cost = reduction_cost,
-                             .reference = reference,
-                             .cpu = cpu,
-                             .layouts = reduction_layouts});
-  return op.entry;
-}
+constinit const DefinedOp max_op(reduction("max", gradient, reference, fold_kernel<MaxFold>));
 
-Value max(Value x, const std::vector<std::int64_t>& axes, bool keep) { return x.graph->add(max_op(), reduction_attrs(axes, keep), {x}); }
+Value max(Value x, const std::vector<std::int64_t>& axes, bool keep) { return x.graph->add(max_op, reduction_attrs(axes, keep), {x}); }
 
 }  // namespace lockstep

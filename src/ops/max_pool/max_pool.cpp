@@ -22,7 +22,7 @@ std::vector<TensorType> max_pool_infer(std::string_view op, std::span<const Tens
 }
 
 std::vector<Value> max_pool_gradient(const GradientCall& call) {
-  return {call.graph.add(max_pool_backward_op(), backward_attrs(call.attrs, call.inputs[0].shape()), {call.outputs[1], call.grads[0]})};
+  return {call.graph.add(max_pool_backward_op, backward_attrs(call.attrs, call.inputs[0].shape()), {call.outputs[1], call.grads[0]})};
 }
 
 std::vector<TensorType> max_pool_backward_infer(std::string_view op, std::span<const TensorType> in, const Attrs& attrs) {
@@ -34,7 +34,7 @@ std::vector<TensorType> max_pool_backward_infer(std::string_view op, std::span<c
 std::vector<Value> max_pool_backward_gradient(const GradientCall& call) {
   const Attrs attrs{
       {"window", call.attrs.integer("window")}, {"stride", call.attrs.integer("stride")}, {"padding", call.attrs.integer("padding")}};
-  return {{}, call.graph.add(max_pool_pick_op(), attrs, {call.inputs[0], call.grads[0]})};
+  return {{}, call.graph.add(max_pool_pick_op, attrs, {call.inputs[0], call.grads[0]})};
 }
 
 std::vector<TensorType> max_pool_pick_infer(std::string_view op, std::span<const TensorType> in, const Attrs& attrs) {
@@ -44,43 +44,34 @@ std::vector<TensorType> max_pool_pick_infer(std::string_view op, std::span<const
 }
 
 std::vector<Value> max_pool_pick_gradient(const GradientCall& call) {
-  return {{}, call.graph.add(max_pool_backward_op(), backward_attrs(call.attrs, call.inputs[1].shape()), {call.inputs[0], call.grads[0]})};
+  return {{}, call.graph.add(max_pool_backward_op, backward_attrs(call.attrs, call.inputs[1].shape()), {call.inputs[0], call.grads[0]})};
 }
 
 }  // namespace
 
-const OpEntry& max_pool_entry() {
-  static const DefinedOp op({.name = "max_pool",
-                             .infer = max_pool_infer,
-                             .gradient = max_pool_gradient,
-                             .reference = max_pool_reference,
-                             .cpu = max_pool_cpu,
-                             .layouts = images_channels_last});
-  return op.entry;
-}
+constinit const DefinedOp max_pool_op({.name = "max_pool",
+                                       .infer = max_pool_infer,
+                                       .gradient = max_pool_gradient,
+                                       .reference = max_pool_reference,
+                                       .cpu = max_pool_cpu,
+                                       .layouts = images_channels_last});
 
-const OpEntry& max_pool_backward_entry() {
-  static const DefinedOp op({.name = "max_pool_backward",
-                             .infer = max_pool_backward_infer,
-                             .gradient = max_pool_backward_gradient,
-                             .reference = max_pool_backward_reference,
-                             .cpu = max_pool_backward_cpu,
-                             .layouts = images_channels_last});
-  return op.entry;
-}
+constinit const DefinedOp max_pool_backward_op({.name = "max_pool_backward",
+                                                .infer = max_pool_backward_infer,
+                                                .gradient = max_pool_backward_gradient,
+                                                .reference = max_pool_backward_reference,
+                                                .cpu = max_pool_backward_cpu,
+                                                .layouts = images_channels_last});
 
-const OpEntry& max_pool_pick_entry() {
-  static const DefinedOp op({.name = "max_pool_pick",
-                             .infer = max_pool_pick_infer,
-                             .gradient = max_pool_pick_gradient,
-                             .reference = max_pool_pick_reference,
-                             .cpu = max_pool_pick_cpu,
-                             .layouts = images_channels_last});
-  return op.entry;
-}
+constinit const DefinedOp max_pool_pick_op({.name = "max_pool_pick",
+                                            .infer = max_pool_pick_infer,
+                                            .gradient = max_pool_pick_gradient,
+                                            .reference = max_pool_pick_reference,
+                                            .cpu = max_pool_pick_cpu,
+                                            .layouts = images_channels_last});
 
 Value max_pool(Value x, std::int64_t window, std::int64_t stride, std::int64_t padding) {
-  return x.graph->add(max_pool_op(), {{"window", window}, {"stride", stride}, {"padding", padding}}, {x});
+  return x.graph->add(max_pool_op, {{"window", window}, {"stride", stride}, {"padding", padding}}, {x});
 }
 
 }  // namespace lockstep

@@ -30,17 +30,8 @@ std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
 
 }  // namespace
 
-const OpEntry& mean_entry() {
-  static const DefinedOp op({.name = "mean",
-                             .infer = reduction_infer,
-                             .gradient = gradient,
-                             .cost = reduction_cost,
-                             .reference = reference,
-                             .cpu = cpu,
-                             .layouts = reduction_layouts});
-  return op.entry;
-}
+constinit const DefinedOp mean_op(reduction("mean", gradient, reference, cpu));
 
-Value mean(Value x, const std::vector<std::int64_t>& axes, bool keep) { return x.graph->add(mean_op(), reduction_attrs(axes, keep), {x}); }
+Value mean(Value x, const std::vector<std::int64_t>& axes, bool keep) { return x.graph->add(mean_op, reduction_attrs(axes, keep), {x}); }
 
 }  // namespace lockstep

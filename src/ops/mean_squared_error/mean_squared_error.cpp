@@ -66,11 +66,9 @@ std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
 
 }  // namespace
 
-const OpEntry& mean_squared_error_entry() {
-  static const DefinedOp op({.name = "mean_squared_error", .infer = infer, .gradient = gradient, .reference = reference, .cpu = cpu});
-  return op.entry;
-}
+constinit const DefinedOp mean_squared_error_op(
+    {.name = "mean_squared_error", .infer = infer, .gradient = gradient, .reference = reference, .cpu = cpu});
 
-Value mean_squared_error(Value y, Value target) { return y.graph->add(mean_squared_error_op(), {}, {y, target}); }
+Value mean_squared_error(Value y, Value target) { return y.graph->add(mean_squared_error_op, {}, {y, target}); }
 
 }  // namespace lockstep

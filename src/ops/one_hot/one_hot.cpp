@@ -32,18 +32,15 @@ std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
     std::fill_n(call.output(0), rows.count * rows.length, 0.0F);
     for (std::size_t r = 0; r < rows.count; ++r) {
       const std::int32_t label = call.input<std::int32_t>(0)[r];
-      call.output(0)[r * rows.length + checked_index(label, static_cast<std::int64_t>(rows.length), "one_hot", "label", r)] = 1;
+      call.output(0)[r * rows.length + checked_index(label, rows.length, "one_hot", "label", r)] = 1;
     }
   });
 }
 
 }  // namespace
 
-const OpEntry& one_hot_entry() {
-  static const DefinedOp op({.name = "one_hot", .infer = infer, .gradient = no_gradient, .reference = reference, .cpu = cpu});
-  return op.entry;
-}
+constinit const DefinedOp one_hot_op({.name = "one_hot", .infer = infer, .gradient = no_gradient, .reference = reference, .cpu = cpu});
 
-Value one_hot(Value labels, std::int64_t classes) { return labels.graph->add(one_hot_op(), {{"classes", classes}}, {labels}); }
+Value one_hot(Value labels, std::int64_t classes) { return labels.graph->add(one_hot_op, {{"classes", classes}}, {labels}); }
 
 }  // namespace lockstep

@@ -27,8 +27,7 @@ std::vector<Value> gradient(const GradientCall& call) {
 }
 
 void reference(const ReferenceCall& call) {
-  const int axis = checked_axis(call.attrs.integer("axis"), call.in_types[0].shape, "pad");
-  const AxisView x = view_along(call.in_types[0].shape, axis), y = view_along(call.out_types[0].shape, axis);
+  const AxisView x = view_along(call.in_types[0].shape, call.attrs), y = view_along(call.out_types[0].shape, call.attrs);
   const auto before = static_cast<std::size_t>(call.attrs.integer("before"));
   std::fill(call.out[0].begin(), call.out[0].end(), 0.0);
   for (std::size_t o = 0; o < x.outer; ++o) {
@@ -39,8 +38,7 @@ void reference(const ReferenceCall& call) {
 }
 
 std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
-  const int axis = checked_axis(spec.attrs.integer("axis"), spec.in[0].shape, "pad");
-  const AxisView x = view_along(spec.in[0].shape, axis);
+  const AxisView x = view_along(spec.in[0].shape, spec.attrs);
   const std::size_t unit = x.inner * size_of(spec.in[0].dtype);  // bytes of one element of the axis
   const std::size_t before = static_cast<std::size_t>(spec.attrs.integer("before")) * unit;
   const std::size_t after = static_cast<std::size_t>(spec.attrs.integer("after")) * unit;
@@ -56,16 +54,13 @@ std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
 
 }  // namespace
 
-const OpEntry& pad_entry() {
-  static const DefinedOp op({.name = "pad", .infer = infer, .gradient = gradient, .reference = reference, .cpu = cpu});
-  return op.entry;
-}
+constinit const DefinedOp pad_op({.name = "pad", .infer = infer, .gradient = gradient, .reference = reference, .cpu = cpu});
 
 Value pad(Value x, std::int64_t axis, std::int64_t before, std::int64_t after) {
   if (before == 0 && after == 0) {
     return x;
   }
-  return x.graph->add(pad_op(), {{"axis", axis}, {"before", before}, {"after", after}}, {x});
+  return x.graph->add(pad_op, {{"axis", axis}, {"before", before}, {"after", after}}, {x});
 }
 
 }  // namespace lockstep

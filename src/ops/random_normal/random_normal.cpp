@@ -31,13 +31,11 @@ std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
 
 }  // namespace
 
-const OpEntry& random_normal_entry() {
-  static const DefinedOp op({.name = "random_normal", .infer = infer_drawn, .gradient = no_gradient, .reference = reference, .cpu = cpu});
-  return op.entry;
-}
+constinit const DefinedOp random_normal_op(
+    {.name = "random_normal", .infer = infer_drawn, .gradient = no_gradient, .reference = reference, .cpu = cpu});
 
 Value random_normal(Graph& graph, const Shape& shape, const std::string& name) {
-  return graph.add(random_normal_op(), {{"shape", shape.dims()}, {"name", name}}, {});
+  return graph.add(random_normal_op, {{"shape", shape.dims()}, {"name", name}}, {});
 }
 
 }  // namespace lockstep

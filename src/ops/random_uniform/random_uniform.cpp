@@ -20,13 +20,11 @@ std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
 
 }  // namespace
 
-const OpEntry& random_uniform_entry() {
-  static const DefinedOp op({.name = "random_uniform", .infer = infer_drawn, .gradient = no_gradient, .reference = reference, .cpu = cpu});
-  return op.entry;
-}
+constinit const DefinedOp random_uniform_op(
+    {.name = "random_uniform", .infer = infer_drawn, .gradient = no_gradient, .reference = reference, .cpu = cpu});
 
 Value random_uniform(Graph& graph, const Shape& shape, const std::string& name) {
-  return graph.add(random_uniform_op(), {{"shape", shape.dims()}, {"name", name}}, {});
+  return graph.add(random_uniform_op, {{"shape", shape.dims()}, {"name", name}}, {});
 }
 
 }  // namespace lockstep

@@ -27,9 +27,6 @@ std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
 
 }  // namespace
 
-const OpEntry& reorder_entry() {
-  static const DefinedOp op({.name = "reorder", .infer = infer, .reference = reference, .cpu = cpu});
-  return op.entry;
-}
+constinit const DefinedOp reorder_op({.name = "reorder", .infer = infer, .reference = reference, .cpu = cpu});
 
 }  // namespace lockstep

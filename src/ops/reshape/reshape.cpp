@@ -37,12 +37,10 @@ std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
 
 }  // namespace
 
-const OpEntry& reshape_entry() {
-  static const DefinedOp op({.name = "reshape", .infer = infer, .gradient = gradient, .view = true, .reference = reference, .cpu = cpu});
-  return op.entry;
-}
+constinit const DefinedOp reshape_op(
+    {.name = "reshape", .infer = infer, .gradient = gradient, .view = true, .reference = reference, .cpu = cpu});
 
-Value reshape(Value x, const Shape& shape) { return x.graph->add(reshape_op(), {{"shape", shape.dims()}}, {x}); }
+Value reshape(Value x, const Shape& shape) { return x.graph->add(reshape_op, {{"shape", shape.dims()}}, {x}); }
 
 Value flatten(Value x) { return reshape(x, {kBatch, static_cast<std::int64_t>(samples_of(x.shape()).length)}); }
 

@@ -31,17 +31,10 @@ std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
 
 }  // namespace
 
-const OpEntry& size_entry() {
-  static const DefinedOp op({.name = "size",
-                             .infer = infer,
-                             .gradient = no_gradient,
-                             .cost = cost,
-                             .reference = reference,
-                             .cpu = cpu,
-                             .layouts = [](KernelSpec&) {}});  // any will do: x is not read
-  return op.entry;
-}
+constinit const DefinedOp size_op(
+    {.name = "size", .infer = infer, .gradient = no_gradient, .cost = cost, .reference = reference, .cpu = cpu, .layouts = [](KernelSpec&) {
+     }});  // any will do: x is not read
 
-Value size(Value x, const std::vector<std::int64_t>& axes) { return x.graph->add(size_op(), {{"axes", axes}}, {x}); }
+Value size(Value x, const std::vector<std::int64_t>& axes) { return x.graph->add(size_op, {{"axes", axes}}, {x}); }
 
 }  // namespace lockstep

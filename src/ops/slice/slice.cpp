@@ -26,8 +26,7 @@ std::vector<Value> gradient(const GradientCall& call) {
 }
 
 void reference(const ReferenceCall& call) {
-  const int axis = checked_axis(call.attrs.integer("axis"), call.in_types[0].shape, "slice");
-  const AxisView x = view_along(call.in_types[0].shape, axis), y = view_along(call.out_types[0].shape, axis);
+  const AxisView x = view_along(call.in_types[0].shape, call.attrs), y = view_along(call.out_types[0].shape, call.attrs);
   const auto begin = static_cast<std::size_t>(call.attrs.integer("begin"));
   for (std::size_t o = 0; o < y.outer; ++o) {
     for (std::size_t i = 0; i < y.length * y.inner; ++i) {
@@ -37,8 +36,7 @@ void reference(const ReferenceCall& call) {
 }
 
 std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
-  const int axis = checked_axis(spec.attrs.integer("axis"), spec.in[0].shape, "slice");
-  const AxisView x = view_along(spec.in[0].shape, axis), y = view_along(spec.out[0].shape, axis);
+  const AxisView x = view_along(spec.in[0].shape, spec.attrs), y = view_along(spec.out[0].shape, spec.attrs);
   const std::size_t unit = x.inner * size_of(spec.in[0].dtype);  // bytes of one element of the axis
   const std::size_t skip = static_cast<std::size_t>(spec.attrs.integer("begin")) * unit;
   return make_kernel([skip, outer = y.outer, from = x.length * unit, to = y.length * unit](const CpuCall& call) {
@@ -50,13 +48,10 @@ std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
 
 }  // namespace
 
-const OpEntry& slice_entry() {
-  static const DefinedOp op({.name = "slice", .infer = infer, .gradient = gradient, .reference = reference, .cpu = cpu});
-  return op.entry;
-}
+constinit const DefinedOp slice_op({.name = "slice", .infer = infer, .gradient = gradient, .reference = reference, .cpu = cpu});
 
 Value slice(Value x, std::int64_t axis, std::int64_t begin, std::int64_t end) {
-  return x.graph->add(slice_op(), {{"axis", axis}, {"begin", begin}, {"end", end}}, {x});
+  return x.graph->add(slice_op, {{"axis", axis}, {"begin", begin}, {"end", end}}, {x});
 }
 
 }  // namespace lockstep

@@ -7,19 +7,11 @@
 /// softplus: y = ln(1 + e^x), elementwise. x [...] → y [...], f32.
 /// Gradient: g·sigmoid(x).
 namespace lockstep {
-namespace {
 
-std::vector<Value> gradient(const GradientCall& call) { return {mul(call.grads[0], sigmoid(call.inputs[0]))}; }
+constinit const DefinedOp softplus_op(elementwise(
+    "softplus", 40, [](Value x, Value, Value g) { return mul(g, sigmoid(x)); },
+    [](double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }, [](float x) { return fast::softplus(x); }));
 
-}  // namespace
-
-const OpEntry& softplus_entry() {
-  static const DefinedOp op(elementwise(
-      "softplus", 40, gradient, [](double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); },
-      [](float x) { return fast::softplus(x); }));
-  return op.entry;
-}
-
-Value softplus(Value x) { return x.graph->add(softplus_op(), {}, {x}); }
+Value softplus(Value x) { return x.graph->add(softplus_op, {}, {x}); }
 
 }  // namespace lockstep

@@ -12,23 +12,10 @@ void reference(const ReferenceCall& call) {
   reference_fold(call, 0, [](double y, double x) { return y + x; });
 }
 
-std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
-  return fold_kernel<SumFold>(spec, [](float*, std::size_t) {});
-}
-
 }  // namespace
 
-const OpEntry& sum_entry() {
-  static const DefinedOp op({.name = "sum",
-                             .infer = reduction_infer,
-                             .gradient = gradient,
-                             .cost = reduction_cost,
-                             .reference = reference,
-                             .cpu = cpu,
-                             .layouts = reduction_layouts});
-  return op.entry;
-}
+constinit const DefinedOp sum_op(reduction("sum", gradient, reference, fold_kernel<SumFold>));
 
-Value sum(Value x, const std::vector<std::int64_t>& axes, bool keep) { return x.graph->add(sum_op(), reduction_attrs(axes, keep), {x}); }
+Value sum(Value x, const std::vector<std::int64_t>& axes, bool keep) { return x.graph->add(sum_op, reduction_attrs(axes, keep), {x}); }
 
 }  // namespace lockstep

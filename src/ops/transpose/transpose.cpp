@@ -141,13 +141,10 @@ std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
 
 }  // namespace
 
-const OpEntry& transpose_entry() {
-  static const DefinedOp op({.name = "transpose", .infer = infer, .gradient = gradient, .reference = reference, .cpu = cpu});
-  return op.entry;
-}
+constinit const DefinedOp transpose_op({.name = "transpose", .infer = infer, .gradient = gradient, .reference = reference, .cpu = cpu});
 
 Value transpose(Value x, const std::vector<std::int64_t>& permutation) {
-  return x.graph->add(transpose_op(), {{"permutation", permutation}}, {x});
+  return x.graph->add(transpose_op, {{"permutation", permutation}}, {x});
 }
 
 }  // namespace lockstep

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lockstep/error.hpp"
+#include "plan/compile.hpp"
 #include "plan/passes.hpp"
 
 namespace lockstep {
@@ -32,7 +33,7 @@ std::int64_t part_of(const Graph& graph, const std::string& output, std::int64_t
 
 }  // namespace
 
-FlatLayout lay_buckets(const Graph& graph, std::int64_t bucket_elements) {
+FlatLayout flat_layout(const Graph& graph, std::int64_t bucket_elements) {
   struct Finished {
     Ref ref;
     std::string output;
