@@ -82,9 +82,10 @@ int run_bench(const Arguments& arguments) {
       "exchange", po::value<std::string>()->default_value("auto"),
       "step, exchange, scaling: how gradients travel: auto (shared memory where all workers are on one machine) or messages")(
       "pin", po::value<std::string>()->default_value("auto"),
-      "step, scaling: each thread to a core of its own: auto (where it has one that no other worker may use), on or off")(
-      "data", po::value<std::string>()->default_value("")->value_name("DIR"), "step, scaling: stream this dataset; else synthetic samples")(
-      "sizes", po::value<std::string>()->default_value("64KiB..64MiB"), "exchange: bytes to sum; a list, or a range by factors of four")(
+      "step, scaling: each thread to a core of its own: auto (where a worker has as many as threads, and no other may use them), on or "
+      "off")("data", po::value<std::string>()->default_value("")->value_name("DIR"),
+             "step, scaling: stream this dataset; else synthetic samples")("sizes", po::value<std::string>()->default_value("64KiB..64MiB"),
+                                                                           "exchange: bytes to sum; a list, or a range by factors of four")(
       "seconds", po::value<double>()->default_value(1), "exchange: for about so long each size")(
       "workers", po::value<std::string>()->default_value("1,2,4"), "scaling: numbers of workers, each up to the job's")(
       "mode", po::value<std::string>()->default_value("strong"),

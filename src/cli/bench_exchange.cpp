@@ -50,17 +50,18 @@ class SumBench {
     const auto keep = [result](const Atom& atom, const float* sum) { std::copy_n(sum, atom.count, result + atom.offset); };
     std::int64_t q = flow_->first();
     Backoff backoff;
-    for (auto moved = Clock::now(); q < end || !flow_->sums_ready(); q += q < end && flow_->settled(q) ? 1 : 0) {
+    Waiting waiting{.what = {}};
+    for (; q < end || !flow_->sums_ready(); q += q < end && flow_->settled(q) ? 1 : 0) {
       bool moves = flow_->progress(0);
       if (const auto piece = flow_->claim(0, end)) {
         flow_->sum_piece(0, *piece, std::cref(keep));
         flow_->updated(0, *piece);
         moves = true;
       }
+      waiting.looked(moves);
       if (moves) {
-        moved = Clock::now();
         backoff = {};
-      } else if (Clock::now() - moved > communicator_.deadline) {
+      } else if (waiting.silent > communicator_.deadline) {
         flow_->name_the_silent(std::min(q, end - 1));
       } else {
         backoff.pause();

@@ -39,13 +39,13 @@ void add_options(po::options_description& options) {
        "exact, or arrival: sums in rank order, whose bits depend on the workers")                                                   //
       ("threads", po::value<std::int64_t>()->default_value(0), "of this worker; 0: the cores of this host, shared by its workers")  //
       ("pin", po::value<std::string>()->default_value("auto"),
-       "each thread to a core of its own: auto (where it has one that no other worker may use), on or off")           //
-      ("checkpoint-every", po::value<std::int64_t>()->default_value(0), "steps; besides the end of each epoch")       //
-      ("keep", po::value<std::int64_t>()->default_value(3), "so many of the newest checkpoints (and the best one)")   //
-      ("cache", po::value<std::string>()->default_value("1GiB"), "memory for samples as they are stored")             //
-      ("deadline", po::value<double>()->default_value(60), "seconds after which a silent worker is given up")         //
-      ("log-every", po::value<std::string>()->default_value("30s"), "a line of progress where there is no terminal")  //
-      ("accept-other-machine", po::bool_switch(), "go on from a checkpoint of another kind of machine")               //
+       "each thread to a core of its own: auto (where a worker has as many as threads, and no other may use them), on or off")  //
+      ("checkpoint-every", po::value<std::int64_t>()->default_value(0), "steps; besides the end of each epoch")                 //
+      ("keep", po::value<std::int64_t>()->default_value(3), "so many of the newest checkpoints (and the best one)")             //
+      ("cache", po::value<std::string>()->default_value("1GiB"), "memory for samples as they are stored")                       //
+      ("deadline", po::value<double>()->default_value(60), "seconds after which a silent worker is given up")                   //
+      ("log-every", po::value<std::string>()->default_value("30s"), "a line of progress where there is no terminal")            //
+      ("accept-other-machine", po::bool_switch(), "go on from a checkpoint of another kind of machine")                         //
       ("quiet", po::bool_switch(), "no progress");
 }
 

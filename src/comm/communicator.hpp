@@ -25,8 +25,12 @@ struct Waiting {
   int of = 0;
 
   using Clock = std::chrono::steady_clock;
-  Clock::duration silent{};    ///< waited so far since something last arrived; kept by test()
-  Clock::time_point tested{};  ///< last call of test()
+  Clock::duration silent{};    ///< waited so far since something last arrived; kept by looked()
+  Clock::time_point tested{};  ///< last call of looked()
+
+  /// To be called at each look at what is waited for: whether anything `moved` since the last. Time in which nobody looked, because this
+  /// worker was itself stopped, counts as one second at most.
+  void looked(bool moved);
 
   /// "summing bucket 3 of 7"
   [[nodiscard]] std::string str() const;

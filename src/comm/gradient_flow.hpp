@@ -93,6 +93,9 @@ class GradientFlow {
   virtual void sum_piece(int thread, std::int64_t q, const Consume& consume) = 0;
   virtual void updated(int thread, std::int64_t q) = 0;
 
+  /// Nothing that is under way will be finished, and no step follows: the communicator is free for others. One thread, the others resting.
+  virtual void abandon() {}
+
   /// Throws WorkerLost naming the workers that bucket q, or where q is −1 the step's sums, wait for, if there are such. Called when
   /// nothing has happened for as long as the communicator's deadline.
   virtual void name_the_silent(std::int64_t q) const = 0;

@@ -16,8 +16,8 @@ struct LaneRange {
   bool operator==(const LaneRange&) const = default;
 };
 
-/// How gradients are added up. exact: along the tree over lanes, the same bits for every number of workers. arrival: every worker adds
-/// its lanes one after the other and owners add the workers' sums in rank order: the control, whose bits depend on the workers.
+/// How gradients are added up. exact: along the tree over lanes, the same bits for every number of workers. arrival: every thread
+/// adds its lanes one after the other and owners add the threads' or workers' sums in rank order: the control, whose bits depend on both.
 enum class ReduceMode { exact, arrival };
 
 /// One instruction of a sum program over registers (equally long arrays): dst = a + b. dst may be a or b.

@@ -67,7 +67,10 @@ class MessageFlow final : public GradientFlow {
   }
 
   [[nodiscard]] const char* kind() const override { return "messages"; }
-  [[nodiscard]] std::int64_t bytes_sent() const override { return exchange_.bytes_sent(); }
+  [[nodiscard]] std::int64_t bytes_sent() const override {
+    const std::lock_guard lock(mutex_);
+    return exchange_.bytes_sent();
+  }
   [[nodiscard]] std::span<float> parameters() override { return parameters_.span(); }
 
   void begin_step(std::span<const int> lane_samples, std::int64_t step, bool stop) override {
@@ -116,8 +119,14 @@ class MessageFlow final : public GradientFlow {
   bool progress(int thread) override {
     rethrow();
     bool moved = fold_part(thread);
-    if (const std::unique_lock lock(mutex_, std::try_to_lock); lock.owns_lock())
-      moved = move_all().moved || moved;
+    if (const std::unique_lock lock(mutex_, std::try_to_lock); lock.owns_lock()) {
+      try {
+        moved = move_all().moved || moved;
+      } catch (...) {
+        fail();
+        throw;
+      }
+    }
     return moved;
   }
 
@@ -137,6 +146,11 @@ class MessageFlow final : public GradientFlow {
     stand(q).updated[static_cast<std::size_t>(thread)] = q / buckets() + 1;
   }
 
+  void abandon() override {
+    courier_.request_stop();
+    courier_.join();
+  }
+
   void name_the_silent(std::int64_t) const override {}  // the communicator does, when it tests
 
  private:
@@ -153,6 +167,8 @@ class MessageFlow final : public GradientFlow {
   /// All that is under way. With the lock.
   Moved move_all() {
     Moved result;
+    if (failed_)
+      return result;
     result.moved = move_sums();
     const std::int64_t last = first() + buckets();
     for (std::int64_t q = std::max<std::int64_t>(0, last - 2 * buckets()); q < last; ++q) {
@@ -178,12 +194,16 @@ class MessageFlow final : public GradientFlow {
         lock.lock();
       }
     } catch (...) {
-      const std::lock_guard lock(error_mutex_);
-      error_ = std::current_exception();
-      failed_ = true;
+      fail();
     }
   }
 
+  /// In a handler. Nothing moves any more: messages that were given up have not arrived.
+  void fail() {
+    const std::lock_guard lock(error_mutex_);
+    error_ = std::current_exception();
+    failed_ = true;
+  }
   void rethrow() {
     if (failed_) {
       const std::lock_guard lock(error_mutex_);
@@ -290,7 +310,7 @@ class MessageFlow final : public GradientFlow {
     std::int64_t next = 0;
   };
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   OrderedExchange exchange_;
   std::vector<Stand> stands_;
   std::vector<std::atomic<std::int64_t>> posted_;  ///< [thread], in buckets through all steps

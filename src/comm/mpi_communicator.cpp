@@ -24,7 +24,6 @@ constexpr int kBroadcastTag = Communicator::kTags + 1;
 constexpr int kBarrierTag = Communicator::kTags + 2;
 
 /// A test after a long absence must first give messages that lie ready the chance to arrive.
-constexpr auto kLongestAbsence = std::chrono::seconds(1);
 /// At the end other workers may still write files; while an exception unwinds they may never come.
 constexpr Seconds kLastPatience{600};
 constexpr Seconds kUnwindingPatience{5};
@@ -84,6 +83,7 @@ class MpiCommunicator final : public Communicator {
       return;
     MPI_Comm_size(comm_, &size_);
     hosts_.resize(static_cast<std::size_t>(size_));
+    heard_.resize(static_cast<std::size_t>(size_));
     everyone_.resize(2 * static_cast<std::size_t>(size_));
     signals_.resize(static_cast<std::size_t>(size_));
     slots_.reserve(1024);
@@ -130,12 +130,7 @@ class MpiCommunicator final : public Communicator {
       moved = advance(request) || moved;
       all = all && request.empty();
     }
-    const auto now = Waiting::Clock::now();
-    if (moved || waiting.tested == Waiting::Clock::time_point{})
-      waiting.silent = {};
-    else
-      waiting.silent += std::min<Waiting::Clock::duration>(now - waiting.tested, kLongestAbsence);
-    waiting.tested = now;
+    waiting.looked(moved);
     if (!all && Seconds(waiting.silent) > deadline)
       give_up(requests, waiting);
     return all;
@@ -317,6 +312,8 @@ class MpiCommunicator final : public Communicator {
       if (result == MPI_SUCCESS && done == 0)
         return moved;
       moved = true;
+      if (expected >= 0)
+        heard_[static_cast<std::size_t>(peer)] = Waiting::Clock::now();
       drop_first(request);
       check(result, expected < 0 ? "sending to" : "receiving from", peer);
       int received = expected;
@@ -328,8 +325,8 @@ class MpiCommunicator final : public Communicator {
     return moved;
   }
 
-  /// Names the peers that stay silent, takes the requests back and throws.
-  [[noreturn]] void give_up(std::span<Request> requests, const Waiting& waiting) {
+  /// Names the peers that have sent nothing of any kind for the deadline, takes the requests back and throws; nothing where there are none.
+  void give_up(std::span<Request> requests, const Waiting& waiting) {
     std::vector<int> peers;
     for (const bool receives : {true, false}) {
       for (const Request& request : requests) {
@@ -341,6 +338,9 @@ class MpiCommunicator final : public Communicator {
     }
     std::ranges::sort(peers);
     peers.erase(std::unique(peers.begin(), peers.end()), peers.end());
+    std::erase_if(peers, [&](int peer) { return waiting.tested - heard_[static_cast<std::size_t>(peer)] < deadline; });
+    if (peers.empty())
+      return;
     for (Request& request : requests) {
       while (!request.empty())
         withdraw(request);
@@ -379,6 +379,7 @@ class MpiCommunicator final : public Communicator {
   int size_ = 1;
   MPI_Comm comm_ = MPI_COMM_NULL;
   std::vector<std::string> hosts_;
+  std::vector<Waiting::Clock::time_point> heard_;  ///< when a message of each worker last arrived
   std::vector<Slot> slots_;
   int free_ = -1;                  ///< first free slot
   std::vector<Request> everyone_;  ///< of the collective under way

@@ -10,6 +10,13 @@
 
 namespace lockstep {
 
+void Waiting::looked(bool moved) {
+  constexpr Clock::duration kLongestAbsence = std::chrono::seconds(1);
+  const Clock::time_point now = Clock::now();
+  silent = moved || tested == Clock::time_point{} ? Clock::duration{} : silent + std::min(now - tested, kLongestAbsence);
+  tested = now;
+}
+
 std::string Waiting::str() const { return index < 0 ? std::string(what) : fmt::format("{} {} of {}", what, index + 1, of); }
 
 WorkerLost no_answer(const Communicator& communicator, std::span<const int> silent, const Waiting& waiting) {

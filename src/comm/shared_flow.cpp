@@ -96,22 +96,16 @@ class SharedFlow final : public GradientFlow {
   void updated(int thread, std::int64_t q) override { mine(thread).updated.store(q + 1, std::memory_order_release); }
 
   void name_the_silent(std::int64_t q) const override {
-    std::vector<int> workers;
-    for (int w = 0; w < pieces_.workers(); ++w) {
-      bool silent = false;
-      for (int t = 0; t < pieces_.threads(w); ++t) {
-        const Progress& p = progress_[pieces_.first_thread(w) + t];
-        silent = silent || (q < 0 ? p.sums < steps_ : p.posted <= q || p.updated + buckets() <= q);
-      }
-      if (silent && w != me_)
-        workers.push_back(w);
-    }
-    if (workers.empty())
-      return;
+    const Waiting losses{.what = "adding up the losses", .step = step_of(first())};
     if (q < 0)
-      throw no_answer(communicator_, workers, {.what = "adding up the losses", .step = step_of(first())});
-    throw no_answer(communicator_, workers,
-                    {.what = "summing bucket", .step = step_of(q), .index = static_cast<int>(q % buckets()), .of = buckets()});
+      return name_those_behind(&Progress::sums, steps_ - 1, losses);
+    // What an update of bucket q needs first, in its order: everyone's gradients, their losses if it is this step's, then their own
+    // updates.
+    const Waiting bucket{.what = "summing bucket", .step = step_of(q), .index = static_cast<int>(q % buckets()), .of = buckets()};
+    name_those_behind(&Progress::posted, q, bucket);
+    if (q >= first())
+      name_those_behind(&Progress::sums, steps_ - 1, losses);
+    name_those_behind(&Progress::updated, q, bucket);
   }
 
  private:
@@ -120,6 +114,17 @@ class SharedFlow final : public GradientFlow {
     PieceSum sum;
   };
 
+  /// Throws naming the other workers with a thread whose counter is not beyond q, if there are such.
+  void name_those_behind(std::atomic<std::int64_t> Progress::*counter, std::int64_t q, const Waiting& waiting) const {
+    std::vector<int> workers;
+    for (int w = 0; w < pieces_.workers(); ++w) {
+      const Progress* const seats = progress_ + pieces_.first_thread(w);
+      if (w != me_ && std::any_of(seats, seats + pieces_.threads(w), [&](const Progress& p) { return p.*counter <= q; }))
+        workers.push_back(w);
+    }
+    if (!workers.empty())
+      throw no_answer(communicator_, workers, waiting);
+  }
   [[nodiscard]] Progress& mine(int thread) const { return progress_[first_seat_ + static_cast<std::size_t>(thread)]; }
   [[nodiscard]] bool all_beyond(std::atomic<std::int64_t> Progress::*counter, std::int64_t q) const {
     return std::all_of(progress_, progress_ + seats_.size(),

@@ -182,6 +182,9 @@ Plan compile(const Graph& lane_graph, const FlatLayout& flat) {
     }
   }
   mark_buckets(steps, flat, plan.ring);
+  for (std::size_t s = 0; s <= plan.outputs_at && s < steps.size(); ++s) {
+    plan.ring = std::max(plan.ring, steps[s].opens + 1);  // nothing is updated, and no buffer free again, before the loss is known
+  }
   plan.segments.push_back({std::move(steps)});
   return plan;
 }

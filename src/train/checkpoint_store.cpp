@@ -5,6 +5,7 @@
 #include <map>
 
 #include "lockstep/error.hpp"
+#include "runtime/cores.hpp"
 #include "train/checkpoint.hpp"
 #include "train/whole_file.hpp"
 
@@ -81,6 +82,7 @@ CheckpointStore::CheckpointStore(const fs::path& run_folder, int keep)
 void CheckpointStore::write(Checkpoint checkpoint, bool best) {
   wait();
   pending_ = std::async(std::launch::async, [folder = folder_, keep = keep_, checkpoint = std::move(checkpoint), best] {
+    use_all_cores();
     write_files(folder, checkpoint, best, keep);
   });
 }

@@ -57,6 +57,24 @@ bool has_cores_alone(const Communicator& communicator, std::span<const WorkerSha
   return mine.cores.count() == static_cast<std::size_t>(mine.threads);
 }
 
+/// A core for each thread of this worker, past those of the workers before it that may use the same.
+std::vector<int> cores_for(const Communicator& communicator, std::span<const WorkerShape> all) {
+  const int rank = communicator.rank();
+  const WorkerShape& mine = all[static_cast<std::size_t>(rank)];
+  int taken = 0;
+  for (int w = 0; w < rank; ++w) {
+    const WorkerShape& other = all[static_cast<std::size_t>(w)];
+    taken += communicator.host(w) == communicator.host(rank) && (other.cores & mine.cores).any() ? other.threads : 0;
+  }
+  const std::vector<int>& cores = process_cores();
+  if (taken + mine.threads > static_cast<int>(cores.size())) {
+    throw UsageError(
+        fmt::format("--pin on: rank {} ({}) may use {} cores, too few for its {} threads and the {} of the workers before it there", rank,
+                    communicator.host(rank), cores.size(), mine.threads, taken));
+  }
+  return {cores.begin() + taken, cores.begin() + taken + mine.threads};
+}
+
 /// One short hash a tensor, one after the other.
 std::string tensor_hashes(const std::vector<NamedTensor>& tensors) {
   constexpr std::size_t kDigits = 16;
@@ -86,12 +104,7 @@ JobShape agree_on_job(Communicator& communicator, const Model& model, const Trai
     job.share = job.share && worker.share;
   }
   if (settings.pin == Pin::on || (settings.pin == Pin::alone && has_cores_alone(communicator, all))) {
-    const std::vector<int>& cores = process_cores();
-    if (settings.threads > static_cast<int>(cores.size())) {
-      throw UsageError(fmt::format("--pin on: {} threads cannot each have one of the {} cores that rank {} ({}) may use", settings.threads,
-                                   cores.size(), communicator.rank(), communicator.host(communicator.rank())));
-    }
-    job.cores.assign(cores.begin(), cores.begin() + settings.threads);
+    job.cores = cores_for(communicator, all);
   }
   if (job.lanes > settings.batch) {
     throw UsageError(fmt::format("--lanes {} is more than --batch {}: some lanes would never have a sample.", job.lanes, settings.batch));

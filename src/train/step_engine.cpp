@@ -124,11 +124,15 @@ StepEngine::Turn StepEngine::run_call(int thread, LaneRun& run) {
       }
     }
   }
-  if (step.opens >= 0 && !flow_->may_write(first + step.opens)) {
-    if (flow_->waits_for(first + step.opens) >= first + seats_[static_cast<std::size_t>(thread)].posted) {
+  for (const Place& place : step.out) {
+    const std::int64_t q = first + place.bucket;
+    if (place.zone != Place::Zone::gradients || flow_->may_write(q)) {
+      continue;
+    }
+    if (flow_->waits_for(q) >= first + seats_[static_cast<std::size_t>(thread)].posted) {
       return Turn::passed;  // another lane of this thread must come so far first
     }
-    if (!await(thread, flow_->waits_for(first + step.opens), [&] { return flow_->may_write(first + step.opens); })) {
+    if (!await(thread, flow_->waits_for(q), [&] { return flow_->may_write(q); })) {
       return Turn::abandoned;
     }
   }
@@ -183,23 +187,28 @@ bool StepEngine::await(int thread, std::int64_t q, Ready ready) {
   if (ready()) {
     return true;
   }
-  const auto start = Clock::now();
-  auto moved = start;
+  Seat& seat = seats_[static_cast<std::size_t>(thread)];
+  Waiting waiting{.what = {}};
   Backoff backoff;
+  const auto start = Clock::now();
+  double worked = 0;
   bool is_ready = false;
-  while (!(is_ready = ready()) && !team_.failed() && verdict(seats_[static_cast<std::size_t>(thread)]) != Verdict::diverged) {
-    if (work(thread)) {
+  while (!(is_ready = ready()) && !team_.failed() && verdict(seat) != Verdict::diverged) {
+    const auto look = Clock::now();
+    const bool moved = work(thread);
+    waiting.looked(moved);
+    if (moved) {
+      worked += seconds_since(look);
       backoff = {};
-      moved = Clock::now();
       continue;
     }
     backoff.pause();
-    if (Clock::now() - moved > communicator_.deadline) {
+    if (waiting.silent > communicator_.deadline) {
       flow_->name_the_silent(q);
     }
   }
   if (thread == 0) {
-    times_.waiting += seconds_since(start);
+    times_.waiting += seconds_since(start) - worked;
   }
   return is_ready;
 }

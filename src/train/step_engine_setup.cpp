@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <tuple>
 
 #include "data/sha256.hpp"
 #include "runtime/philox.hpp"
@@ -33,6 +34,23 @@ std::vector<std::vector<Atom>> atoms_of(const FlatLayout& layout) {
 Graph lane_graph(const Model& model, const std::string& program, std::int64_t lane_size) {
   const Graph graph = model.program(program).rebatch(lane_size);
   return program == "train" ? train_lane_graph(graph) : evaluate_lane_graph(graph);
+}
+
+/// Whether lanes of both plans may run side by side, call by call: what a call writes of the gradient, and which buckets it reads, opens
+/// and completes, must be the same, for a lane's gradient is added to the one before it right after the call.
+bool in_step(const Plan& a, const Plan& b) {
+  const auto gradients = [](const PlanStep& step) {
+    std::vector<std::tuple<std::size_t, int, std::int64_t>> places;
+    for (std::size_t o = 0; o < step.out.size(); ++o) {
+      if (step.out[o].zone == Place::Zone::gradients) {
+        places.emplace_back(step.out[o].at, step.out[o].bucket, step.out_types[o].elements());
+      }
+    }
+    return places;
+  };
+  return a.ring >= b.ring && std::ranges::equal(a.segments[0].steps, b.segments[0].steps, [&](const PlanStep& x, const PlanStep& y) {
+           return x.opens == y.opens && x.needs == y.needs && x.buckets_done == y.buckets_done && gradients(x) == gradients(y);
+         });
 }
 
 }  // namespace
@@ -74,6 +92,13 @@ const Plan& StepEngine::plan(const std::string& program, std::int64_t lane_size)
       if (scalar != kInverseBatch && scalar != kLaneShare) {
         throw UsageError(fmt::format("the model asks for the scalar '{}'; there are {} and {}", scalar, kInverseBatch, kLaneShare));
       }
+    }
+    if (program == "train" && !in_step(*plans_.at({program, lane_size_}), *plan)) {
+      throw UsageError(
+          fmt::format("a lane of {} samples is computed in another order than one of {}, so that they cannot run side by side.\n"
+                      "  The model treats the number of samples as more than a count; choose --batch and --lanes so that no step "
+                      "has lanes of {}.",
+                      lane_size, lane_size_, lane_size));
     }
   }
   return *plan;
@@ -210,6 +235,7 @@ std::string StepEngine::first_non_finite_in(const LaneBatch& lane, std::span<con
 
 void StepEngine::diverge(const StepBatch& batch, std::span<const Field> fields, const StepContext& context) {
   settled_ = true;  // nothing of this step will be
+  flow_->abandon();
   const auto tensor = first_non_finite(layout_, flow_->parameters());
   std::string found = tensor ? fmt::format("the update of {} in the step before", *tensor) : "";
   for (const LaneBatch& lane : batch.lanes) {

@@ -449,6 +449,60 @@ TEST_F(Workers, GradientsFlowThroughARingToTheBitsOfTheTree) {
   }
 }
 
+TEST_F(Workers, WhoDoesNotUpdateItsPieceOfASharedBucketIsNamed) {
+  if (size < 2)
+    GTEST_SKIP() << "needs two workers";
+  const Flat layout({5000, 3000});
+  const std::vector<int> samples(size, 1);
+  const auto flow = GradientFlow::create(
+      comm, {size, std::vector<int>(size, 1), ReduceMode::exact, {layout.of({0}), layout.of({1})}, layout.size, 2}, true);
+  const auto named = [&](std::int64_t q) {
+    try {
+      flow->name_the_silent(q);
+    } catch (const WorkerLost& lost) {
+      return std::string(lost.what());
+    }
+    return std::string();
+  };
+  const auto update = [&] {
+    while (const auto q = flow->claim(0, flow->buckets())) {
+      flow->sum_piece(0, *q, [](const Atom&, const float*) {});
+      flow->updated(0, *q);
+    }
+  };
+  flow->begin_step(samples, 0, false);
+  comm.barrier({.what = "beginning"});
+  if (rank != 1)
+    flow->post(0, flow->buckets());
+  comm.barrier({.what = "posting"});
+  if (rank == 0) {
+    EXPECT_NE(named(0).find("no answer from rank 1 ("), std::string::npos);
+  }
+  comm.barrier({.what = "looking"});
+  if (rank == 1)
+    flow->post(0, flow->buckets());
+  if (rank != 1)
+    flow->post_sums(0);
+  comm.barrier({.what = "posting"});
+  if (rank == 0) {
+    EXPECT_NE(named(-1).find("rank 1 ("), std::string::npos);
+    EXPECT_NE(named(0).find("adding up the losses"), std::string::npos);
+  }
+  comm.barrier({.what = "looking"});
+  if (rank == 1)
+    flow->post_sums(0);
+  else
+    update();
+  comm.barrier({.what = "updating"});
+  if (rank == 0) {
+    EXPECT_NE(named(1).find("no answer from rank 1 ("), std::string::npos) << "it has posted everything and updates nothing";
+  }
+  comm.barrier({.what = "looking"});
+  update();
+  comm.barrier({.what = "updating"});
+  EXPECT_EQ(named(0), "");
+}
+
 TEST_F(Workers, PiecesCoverEveryBucketOnceAndEvenly) {
   const Flat layout({100000, 10, 20});
   std::vector<int> threads(size);

@@ -7,19 +7,21 @@
 #include <limits>
 
 #include "data/sha256.hpp"
+#include "runtime/cores.hpp"
 #include "train/parameters.hpp"
 #include "train/safetensors.hpp"
 
 namespace lockstep {
 namespace {
 
-/// Rank 0 of two workers; `other` makes what rank 1 sends of what rank 0 sends.
+/// One of two workers; `other` makes what the other sends of what this one sends.
 class TwoWorkers final : public Communicator {
  public:
   using Bytes = std::vector<std::byte>;
-  explicit TwoWorkers(std::function<Bytes(Bytes)> other) : other_(std::move(other)) {}
+  explicit TwoWorkers(std::function<Bytes(Bytes)> other, int rank = 0, std::vector<std::string> hosts = {"node01", "node02"})
+      : other_(std::move(other)), rank_(rank), hosts_(std::move(hosts)) {}
 
-  [[nodiscard]] int rank() const override { return 0; }
+  [[nodiscard]] int rank() const override { return rank_; }
   [[nodiscard]] int size() const override { return 2; }
   [[nodiscard]] const std::string& host(int rank) const override { return hosts_[static_cast<std::size_t>(rank)]; }
   [[nodiscard]] Request send(int, int, std::span<const std::byte>) override { throw UsageError("not needed here"); }
@@ -27,8 +29,9 @@ class TwoWorkers final : public Communicator {
   bool test(std::span<Request>, Waiting&) override { return true; }
   void wait(std::span<Request>, Waiting) override {}
   void all_gather(std::span<const std::byte> mine, std::span<std::byte> all, Waiting) override {
-    std::ranges::copy(mine, all.begin());
-    std::ranges::copy(other_(Bytes(mine.begin(), mine.end())), all.begin() + static_cast<std::ptrdiff_t>(mine.size()));
+    const auto size = static_cast<std::ptrdiff_t>(mine.size());
+    std::ranges::copy(mine, all.begin() + rank_ * size);
+    std::ranges::copy(other_(Bytes(mine.begin(), mine.end())), all.begin() + (1 - rank_) * size);
   }
   void broadcast(std::span<std::byte>, int, Waiting) override {}
   void barrier(Waiting) override {}
@@ -36,7 +39,8 @@ class TwoWorkers final : public Communicator {
 
  private:
   std::function<Bytes(Bytes)> other_;
-  std::vector<std::string> hosts_{"node01", "node02"};
+  int rank_;
+  std::vector<std::string> hosts_;
 };
 
 TwoWorkers agreeing() {
@@ -112,6 +116,34 @@ TEST(Job, MoreWorkersThanLanesAreRefused) {
   EXPECT_NE(message_of([&] { static_cast<void>(agree_on_job(workers, model, settings)); }).find("--lanes 9"), std::string::npos);
   settings.lanes = 8;
   EXPECT_EQ(agree_on_job(workers, model, settings).lanes, 8);
+}
+
+TEST(Job, ThreadsGetCoresThatNobodyElseHas) {
+  const std::vector<int> cores = process_cores();
+  const auto all = static_cast<int>(cores.size());
+  ModelOptions options;
+  options.sample = {4};
+  const Model model = build_model(options);
+  const auto same = [](TwoWorkers::Bytes bytes) { return bytes; };
+  const auto job = [&](Pin pin, int threads, int rank, const char* second_host) {
+    TwoWorkers workers(same, rank, {"node01", second_host});
+    TrainSettings settings;
+    settings.batch = settings.lanes = 8;
+    settings.threads = threads;
+    settings.pin = pin;
+    return agree_on_job(workers, model, settings).cores;
+  };
+  EXPECT_EQ(job(Pin::alone, all, 0, "node02"), cores);
+  EXPECT_EQ(job(Pin::off, all, 0, "node02"), std::vector<int>{});
+  EXPECT_EQ(job(Pin::alone, all + 1, 0, "node02"), std::vector<int>{}) << "fewer cores than threads";
+  EXPECT_EQ(job(Pin::alone, all, 0, "node01"), std::vector<int>{}) << "the other worker may use them too";
+  EXPECT_NE(message_of([&] { static_cast<void>(job(Pin::on, all, 1, "node01")); }).find("--pin on: rank 1"), std::string::npos);
+  if (all < 2) {
+    GTEST_SKIP() << "one core";
+  }
+  EXPECT_EQ(job(Pin::alone, all - 1, 0, "node02"), std::vector<int>{}) << "cores to spare may be another job's";
+  EXPECT_EQ(job(Pin::on, 1, 0, "node01"), std::vector<int>{cores[0]});
+  EXPECT_EQ(job(Pin::on, 1, 1, "node01"), std::vector<int>{cores[1]});
 }
 
 TEST(Job, FieldsMustFitTheModel) {
