@@ -43,8 +43,9 @@ def draw_both(axes, rows, places, width, name, label):
         axes.bar(x, [row[f"torch_{name}"] for row in own], 0.9 * width, fill=False, edgecolor="black", linewidth=0.8,
                  label="PyTorch" if number == 0 else None)
     axes.set_yscale("log")
+    axes.set_ylim(top=4 * axes.get_ylim()[1])  # room for the legend
     axes.set_ylabel(label)
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, ncols=2)
 
 
 def main():

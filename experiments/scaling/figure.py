@@ -37,7 +37,7 @@ def scaling(rows):
             bottom = [b + h for b, h in zip(bottom, height)]
         for x, top, row in zip(at, bottom, own):
             below.annotate(f"{row['efficiency']:.2f}", (x, top), ha="center", va="bottom", fontsize=7)
-        below.margins(y=0.25)
+        below.set_ylim(0, 1.5 * max(bottom))  # room for the legend
         below.set_xticks(at, workers)
         below.set_xlabel("workers (above the bars: efficiency)")
         below.set_ylabel("ms a step")
@@ -57,7 +57,7 @@ def exchange(rows):
                 plot.plot(size, [row[f"{name}_bus_gb_s"] for row in own], style, marker="o", markersize=3, color=color,
                           label=f"{label}, {number} workers")
         plot.set_xscale("log")
-        plot.set_xticks(size, [f"{kib:g}" if kib < 1024 else f"{kib / 1024:g} Mi" for kib in size])
+        plot.set_xticks(size, [f"{kib:g}Ki" if kib < 1024 else f"{kib / 1024:g}Mi" for kib in size])
         plot.minorticks_off()
         rate = next((gb for name, gb in RATES.items() if link.startswith(name)), None)
         if rate:
@@ -66,7 +66,7 @@ def exchange(rows):
         else:
             plot.set_yscale("log")
         plot.set_title(link)
-        plot.set_xlabel("KiB")
+        plot.set_xlabel("bytes summed")
         plot.set_ylabel("bus bandwidth, GB/s")
         plot.legend(fontsize=7)
     return figure
