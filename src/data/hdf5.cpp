@@ -65,6 +65,7 @@ class Call {
           return 0;
         },
         &reason);
+    H5Eclear2(H5E_DEFAULT);  // a thread that ends would leave its stack's texts behind
     // HDF5 1.10 names the checksum; 1.14 says only that a filter refused what it read.
     const bool checksum =
         reason.find("letcher32") != std::string::npos || reason.find("filter returned failure during read") != std::string::npos;
