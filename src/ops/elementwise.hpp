@@ -37,7 +37,7 @@ void reference_binary(const ReferenceCall& call, F f) {
 
 /// Tile loops. `out` may be an operand: element i is read before it is written and no other is touched, so the compiler may vectorise.
 template <class F>
-LOCKSTEP_WIDE void tile_unary(float* out, const float* const* in, std::size_t n, F f) {
+LOCKSTEP_WIDE static void tile_unary(float* out, const float* const* in, std::size_t n, F f) {
   const float* const x = in[0];
 #pragma GCC ivdep
   for (std::size_t i = 0; i < n; ++i) {
@@ -46,7 +46,7 @@ LOCKSTEP_WIDE void tile_unary(float* out, const float* const* in, std::size_t n,
 }
 
 template <class F>
-LOCKSTEP_WIDE void tile_binary(float* out, const float* const* in, std::size_t n, F f) {
+LOCKSTEP_WIDE static void tile_binary(float* out, const float* const* in, std::size_t n, F f) {
   const float* const a = in[0];
   const float* const b = in[1];
 #pragma GCC ivdep
