@@ -45,27 +45,29 @@ struct WorkerShape {
   std::bitset<1024> cores;  ///< that its process may use
 };
 
+/// Threads of those of the workers 0 … end−1 but this one that may use a core which this one may use.
+int threads_on_same_cores(const Communicator& communicator, std::span<const WorkerShape> all, int end) {
+  const int rank = communicator.rank();
+  int threads = 0;
+  for (int w = 0; w < end; ++w) {
+    const WorkerShape& other = all[static_cast<std::size_t>(w)];
+    const bool same = communicator.host(w) == communicator.host(rank) && (other.cores & all[static_cast<std::size_t>(rank)].cores).any();
+    threads += w != rank && same ? other.threads : 0;
+  }
+  return threads;
+}
+
 /// Whether this worker has a core for each thread, no more, and none that another worker of its machine may use.
 bool has_cores_alone(const Communicator& communicator, std::span<const WorkerShape> all) {
-  const int rank = communicator.rank();
-  const WorkerShape& mine = all[static_cast<std::size_t>(rank)];
-  for (int w = 0; w < communicator.size(); ++w) {
-    if (w != rank && communicator.host(w) == communicator.host(rank) && (all[static_cast<std::size_t>(w)].cores & mine.cores).any()) {
-      return false;
-    }
-  }
-  return mine.cores.count() == static_cast<std::size_t>(mine.threads);
+  const WorkerShape& mine = all[static_cast<std::size_t>(communicator.rank())];
+  return threads_on_same_cores(communicator, all, communicator.size()) == 0 && mine.cores.count() == static_cast<std::size_t>(mine.threads);
 }
 
 /// A core for each thread of this worker, past those of the workers before it that may use the same.
 std::vector<int> cores_for(const Communicator& communicator, std::span<const WorkerShape> all) {
   const int rank = communicator.rank();
   const WorkerShape& mine = all[static_cast<std::size_t>(rank)];
-  int taken = 0;
-  for (int w = 0; w < rank; ++w) {
-    const WorkerShape& other = all[static_cast<std::size_t>(w)];
-    taken += communicator.host(w) == communicator.host(rank) && (other.cores & mine.cores).any() ? other.threads : 0;
-  }
+  const int taken = threads_on_same_cores(communicator, all, rank);
   const std::vector<int>& cores = process_cores();
   if (taken + mine.threads > static_cast<int>(cores.size())) {
     throw UsageError(
