@@ -43,14 +43,6 @@ struct StepMeasure : StepFigures {
   std::string parameter_hash;   ///< after all steps
 };
 
-/// Every worker's value, in the order of ranks. Every worker must call it.
-template <class T>
-std::vector<T> gather(Communicator& communicator, const T& mine, const char* what) {
-  std::vector<T> all(static_cast<std::size_t>(communicator.size()));
-  communicator.all_gather(std::as_bytes(std::span(&mine, 1)), std::as_writable_bytes(std::span(all)), {what});
-  return all;
-}
-
 /// What the options ask for, all but the batch.
 [[nodiscard]] StepJob chosen_job(const po::variables_map& values);
 /// Every worker must call it.

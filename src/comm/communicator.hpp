@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "lockstep/error.hpp"
 
@@ -89,6 +90,14 @@ class Communicator {
 
 /// The error of a wait in which these workers have stayed silent for the deadline; names the first few.
 [[nodiscard]] WorkerLost no_answer(const Communicator& communicator, std::span<const int> silent, const Waiting& waiting);
+
+/// Everyone's value, in rank order. T: bytes that may be copied. Every worker must call it.
+template <class T>
+[[nodiscard]] std::vector<T> gather(Communicator& communicator, const T& mine, std::string_view what) {
+  std::vector<T> all(static_cast<std::size_t>(communicator.size()));
+  communicator.all_gather(std::as_bytes(std::span(&mine, 1)), std::as_writable_bytes(std::span(all)), {what});
+  return all;
+}
 
 /// A job of one worker: makes no MPI call.
 [[nodiscard]] std::unique_ptr<Communicator> self_communicator();

@@ -98,8 +98,7 @@ JobShape agree_on_job(Communicator& communicator, const Model& model, const Trai
   for (const int core : process_cores()) {
     mine.cores.set(static_cast<std::size_t>(core));
   }
-  std::vector<WorkerShape> all(static_cast<std::size_t>(communicator.size()));
-  communicator.all_gather(std::as_bytes(std::span(&mine, 1)), std::as_writable_bytes(std::span(all)), {"the number of threads"});
+  const std::vector<WorkerShape> all = gather(communicator, mine, "the number of threads");
   job.threads_per_worker.clear();
   for (const WorkerShape& worker : all) {
     job.threads_per_worker.push_back(worker.threads);
