@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.hpp"
+#include "cli/data_options.hpp"
 #include "cli/result.hpp"
 #include "train/job.hpp"
 #include "train/parameters.hpp"
@@ -32,9 +33,9 @@ int evaluate_with(const po::variables_map& values, Communicator& communicator) {
   }
   const Checkpoint checkpoint = share_checkpoint(communicator, mine).value();
   const Model model = Model::from_json(checkpoint.model);
-  const std::filesystem::path data = values["data"].as<std::string>();
-  const Dataset dataset = Dataset::open(std::filesystem::is_directory(data / "test") ? data / "test" : data);
-  check_dataset(model, dataset);
+  const nlohmann::ordered_json of_ours{{"fields", nlohmann::ordered_json::array()}};
+  const Dataset dataset = open_like(checkpoint.settings.contains("data") ? checkpoint.settings.at("data") : of_ours, values);
+  check_dataset(model, dataset, "evaluate");
 
   TrainSettings settings;
   settings.batch = checkpoint.settings.at("batch").get<std::int64_t>();
@@ -61,6 +62,7 @@ int run_evaluate(const Arguments& arguments) {
       ("run", po::value<std::string>()->required()->value_name("DIR"), "the run folder")                                    //
       ("data", po::value<std::string>()->required()->value_name("DIR"), "the dataset: DIR/test if there is one, else DIR")  //
       ("threads", po::value<std::int64_t>()->default_value(0), "of this worker; 0: the cores of this host, shared by its workers");
+  add_field_options(options.add());
   if (!options.parse(arguments)) {
     return 0;
   }

@@ -1,52 +1,213 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <iostream>
+#include <tuple>
 
 #include "cli/commands.hpp"
+#include "cli/data_options.hpp"
+#include "data/import_csv.hpp"
 #include "data/import_idx.hpp"
+#include "data/import_images.hpp"
+#include "data/import_npy.hpp"
 
 namespace lockstep::cli {
+namespace {
 
-int run_import(const Arguments& arguments) {
-  Options options("import", "make a dataset of HDF5 shards from other files. FORMAT: idx (MNIST and its kin, plain, .gz or .xz)",
-                  "lockstep import idx --images train-images-idx3-ubyte.gz --labels train-labels-idx1-ubyte.gz --out data/mnist");
-  options.add().add_options()                                                                                                  //
-      ("format", po::value<std::string>()->required(), "idx")                                                                  //
-      ("images", po::value<std::string>()->required()->value_name("FILE"), "training images")                                  //
-      ("labels", po::value<std::string>()->required()->value_name("FILE"), "training labels")                                  //
-      ("test-images", po::value<std::string>()->value_name("FILE"), "test images")                                             //
-      ("test-labels", po::value<std::string>()->value_name("FILE"), "test labels")                                             //
-      ("out", po::value<std::string>()->required()->value_name("DIR"), "the dataset: DIR/train and DIR/test")                  //
+using Texts = std::vector<std::string>;
+
+/// What an importer hands over, and a line to say about it.
+struct Found {
+  RowSource train;
+  std::optional<RowSource> test;
+  Texts class_names;
+  std::string note;
+};
+
+std::string text(const po::variables_map& values, const char* option) {
+  return values.contains(option) ? values[option].as<std::string>() : "";
+}
+
+std::string needed(const po::variables_map& values, const char* option, const char* what) {
+  if (!values.contains(option)) {
+    throw UsageError(fmt::format("--{} is missing: {}", option, what));
+  }
+  return text(values, option);
+}
+
+Texts texts(const po::variables_map& values, const char* option) { return values.contains(option) ? values[option].as<Texts>() : Texts(); }
+
+std::int64_t at_least_0(const po::variables_map& values, const char* option) {
+  const auto number = values[option].as<std::int64_t>();
+  if (number < 0) {
+    throw UsageError(fmt::format("--{} must be at least 0, not {}", option, number));
+  }
+  return number;
+}
+
+Found from_idx(const po::variables_map& values) {
+  if (values.contains("test-images") != values.contains("test-labels")) {
+    throw UsageError("--test-images and --test-labels belong together");
+  }
+  Found found{idx_rows(needed(values, "images", "training images"), needed(values, "labels", "training labels")), {}, {}, ""};
+  if (values.contains("test-images")) {
+    found.test = idx_rows(text(values, "test-images"), text(values, "test-labels"));
+  }
+  return found;
+}
+
+Found from_csv(const po::variables_map& values) {
+  CsvOptions options;
+  const std::string delimiter = text(values, "delimiter");
+  if (delimiter.size() > 1 && delimiter != "tab") {
+    throw UsageError(fmt::format("--delimiter {}: give one character, or tab", delimiter));
+  }
+  options.delimiter = delimiter == "tab" ? '\t' : delimiter.empty() ? '\0' : delimiter[0];
+  constexpr std::array<std::string_view, 3> kHeader{"auto", "yes", "no"};
+  const std::size_t header = choice(values, "header", kHeader);
+  options.header = header == 0 ? std::nullopt : std::optional(header == 1);
+  options.targets = texts(values, "target");
+  options.ignored = texts(values, "ignore");
+  options.one_hot = texts(values, "one-hot");
+  constexpr std::array<std::string_view, 3> kTask{"auto", "classification", "regression"};
+  options.task = static_cast<CsvTask>(choice(values, "task", kTask));
+  constexpr std::array<std::string_view, 2> kMissing{"error", "drop"};
+  options.drop_missing = choice(values, "missing", kMissing) == 1;
+  const std::string file = needed(values, "data", "the table");
+  const CsvForm form = csv_form(file, options);
+  Found found{csv_rows(file, form), {}, form.classifies() ? form.targets[0].values : Texts(), form.describe()};
+  if (values.contains("test")) {
+    found.test = csv_rows(text(values, "test"), form);
+  }
+  return found;
+}
+
+Found from_npy(const po::variables_map& values) {
+  std::vector<FieldSource> test;
+  for (const auto& [option, role] : {std::pair{"test-input", Role::input}, {"test-target", Role::target}}) {
+    for (const std::string& each : texts(values, option)) {
+      test.push_back(FieldSource::parse(each, role));
+    }
+  }
+  if (!values.contains("input")) {
+    throw UsageError("--input is missing: a .npy file that the model reads, such as features=x.npy");
+  }
+  return {npy_rows(field_sources(values)), test.empty() ? std::nullopt : std::optional(npy_rows(test)), {}, ""};
+}
+
+Found from_hdf5(const po::variables_map& values) {
+  const std::vector<FieldSource> sources = field_sources(values);
+  if (sources.empty()) {
+    throw UsageError("--input is missing: what the model reads of the files, such as features=/images");
+  }
+  const auto open = [&](const std::string& list) { return rows_of(Dataset::open(DataFiles{expand_files(list), sources})); };
+  return {open(needed(values, "data", "the HDF5 files")),
+          values.contains("test") ? std::optional(open(text(values, "test"))) : std::nullopt,
+          {},
+          ""};
+}
+
+Found from_images(const ImageSet& set) { return {set.train, set.test, set.class_names, ""}; }
+Found from_cifar10(const po::variables_map& values) { return from_images(cifar10(needed(values, "data", "the unpacked folder"))); }
+Found from_png(const po::variables_map& values) { return from_images(png_folders(needed(values, "data", "the folder of classes"))); }
+
+struct Format {
+  std::string_view name;
+  std::string_view options;  ///< that are its own, a blank before and after each
+  Found (*read)(const po::variables_map&);
+};
+constexpr std::array kFormats{
+    Format{"idx", " images labels test-images test-labels ", from_idx},
+    Format{"csv", " data test target ignore one-hot delimiter header task missing ", from_csv},
+    Format{"npy", " input target weight test-input test-target ", from_npy},
+    Format{"hdf5", " data test input target weight ", from_hdf5},
+    Format{"cifar10", " data ", from_cifar10},
+    Format{"png", " data ", from_png},
+};
+
+void add_options(po::options_description& options) {
+  options.add_options()                                                                                        //
+      ("format", po::value<std::string>()->required(), "idx, csv, npy, hdf5, cifar10 or png")                  //
+      ("out", po::value<std::string>()->required()->value_name("DIR"), "the dataset: DIR/train and DIR/test")  //
+      ("data", po::value<std::string>()->value_name("PATH"),
+       "csv: the table; hdf5: files; cifar10: the folder; png: the folder of classes")                                         //
+      ("test", po::value<std::string>()->value_name("PATH"), "csv, hdf5: the test part")                                       //
+      ("test-fraction", po::value<double>()->default_value(0), "or keep this part of the rows for it, chosen by --seed")       //
+      ("seed", po::value<std::int64_t>()->default_value(1), "of that choice")                                                  //
       ("classes", po::value<std::string>()->default_value(""), "names of the classes, separated by commas, or fashion-mnist")  //
       ("limit", po::value<std::int64_t>()->default_value(0), "the first so many training rows only")                           //
-      ("test-limit", po::value<std::int64_t>()->default_value(0), "the first so many test rows only");
+      ("test-limit", po::value<std::int64_t>()->default_value(0), "the first so many test rows only")                          //
+      ("chunk-rows", po::value<std::int64_t>()->default_value(0), "rows that are read at once; 0: by size")                    //
+      ("images", po::value<std::string>()->value_name("FILE"), "idx: training images")                                         //
+      ("labels", po::value<std::string>()->value_name("FILE"), "idx: training labels")                                         //
+      ("test-images", po::value<std::string>()->value_name("FILE"), "idx: test images")                                        //
+      ("test-labels", po::value<std::string>()->value_name("FILE"), "idx: test labels")                                        //
+      ("input", po::value<Texts>()->value_name("[NAME=]PATH[:HOW]"),
+       "npy: a file; hdf5: a path in the files; :nhwc, :index (whole numbers), :real, :raw (not normalised). May be given again")  //
+      ("target", po::value<Texts>()->value_name("[NAME=]PATH[:HOW]"),
+       "what to predict; also :one-hot. csv: a column. May be given again")                                                           //
+      ("weight", po::value<std::string>()->value_name("PATH"), "npy, hdf5: of each training sample in the loss")                      //
+      ("test-input", po::value<Texts>()->value_name("[NAME=]FILE[:HOW]"), "npy: of the test part")                                    //
+      ("test-target", po::value<Texts>()->value_name("[NAME=]FILE[:HOW]"), "npy: of the test part")                                   //
+      ("ignore", po::value<Texts>()->value_name("COLUMN"), "csv: leave it out. May be given again")                                   //
+      ("one-hot", po::value<Texts>()->value_name("COLUMN"), "csv: a column of 0 and 1 for each of its values. May be given again")    //
+      ("delimiter", po::value<std::string>()->default_value(""), "csv: by default the first of tab ; , and space in the first line")  //
+      ("header", po::value<std::string>()->default_value("auto"), "csv: auto (if the first line is not all numbers), yes or no")      //
+      ("task", po::value<std::string>()->default_value("auto"), "csv: auto, classification or regression")                            //
+      ("missing", po::value<std::string>()->default_value("error"), "csv: error, or drop: leave out rows that lack a value");
+}
+
+const Format& chosen_format(const po::variables_map& values) {
+  const auto& name = values["format"].as<std::string>();
+  const auto* const format = std::ranges::find(kFormats, name, &Format::name);
+  if (format == kFormats.end()) {
+    throw UsageError(fmt::format("there is no format '{}'; there are idx, csv, npy, hdf5, cifar10 and png", name));
+  }
+  const auto among = [](const Format& each, const std::string& option) {
+    return each.options.find(" " + option + " ") != std::string_view::npos;
+  };
+  for (const auto& entry : values) {
+    const std::string& option = entry.first;
+    const bool of_some = std::ranges::any_of(kFormats, [&](const Format& each) { return among(each, option); });
+    if (of_some && !entry.second.defaulted() && !among(*format, option)) {
+      throw UsageError(fmt::format("--{} is not for import {}; its options are{}", option, name, format->options));
+    }
+  }
+  return *format;
+}
+
+}  // namespace
+
+int run_import(const Arguments& arguments) {
+  Options options("import", "make a dataset of HDF5 shards from other files. FORMAT: idx (MNIST and its kin), csv, npy, hdf5, cifar10, png",
+                  "lockstep import csv --data houses.csv --target price --test-fraction 0.2 --out data/houses");
+  add_options(options.add());
   options.positional("format", 1);
   if (!options.parse(arguments)) {
     return 0;
   }
   const po::variables_map& values = options.values();
-  if (values["format"].as<std::string>() != "idx") {
-    throw UsageError(fmt::format("there is no format '{}'; there is idx", values["format"].as<std::string>()));
-  }
-  if (values.contains("test-images") != values.contains("test-labels")) {
-    throw UsageError("--test-images and --test-labels belong together");
-  }
-  for (const char* limit : {"limit", "test-limit"}) {
-    if (values[limit].as<std::int64_t>() < 0) {
-      throw UsageError(fmt::format("--{} must be at least 0, not {}", limit, values[limit].as<std::int64_t>()));
+  const std::string out = values["out"].as<std::string>();
+  const double fraction = values["test-fraction"].as<double>();
+  Found found = chosen_format(values).read(values);
+  if (fraction != 0) {
+    if (found.test) {
+      throw UsageError("there is a test part already, so --test-fraction is not for this");
     }
+    std::tie(found.train, found.test) = split_source(found.train, fraction, static_cast<std::uint64_t>(at_least_0(values, "seed")));
   }
-  IdxImport what;
-  what.train = {values["images"].as<std::string>(), values["labels"].as<std::string>(), values["limit"].as<std::int64_t>()};
-  if (values.contains("test-images")) {
-    what.test =
-        IdxPair{values["test-images"].as<std::string>(), values["test-labels"].as<std::string>(), values["test-limit"].as<std::int64_t>()};
+  found.train = first_rows(std::move(found.train), at_least_0(values, "limit"));
+  if (found.test) {
+    found.test = first_rows(std::move(*found.test), at_least_0(values, "test-limit"));
   }
-  const std::string classes = values["classes"].as<std::string>();
-  what.class_names = classes == "fashion-mnist" ? fashion_mnist_classes() : split_names(classes);
-  const ImportResult result = import_idx(what, values["out"].as<std::string>());
-  std::cout << fmt::format("{} training and {} test rows in {} (mean {:.2f}, deviation {:.2f})\n", result.train_rows, result.test_rows,
-                           values["out"].as<std::string>(), result.mean, result.std);
+  const std::string classes = text(values, "classes");
+  if (!classes.empty()) {
+    found.class_names = classes == "fashion-mnist" ? fashion_mnist_classes() : split_names(classes);
+  }
+  import_rows(found.train, found.test, out, {found.class_names, at_least_0(values, "chunk-rows"), 0});
+  std::cout << fmt::format("{} training and {} test rows in {}{}\n", found.train.rows, found.test ? found.test->rows : 0, out,
+                           found.note.empty() ? "" : ": " + found.note);
   return 0;
 }
 

@@ -82,6 +82,10 @@ std::string Options::ini() const {
       text += fmt::format("{} = {}\n", name, *i);
     } else if (const auto* b = boost::any_cast<bool>(&any)) {
       text += fmt::format("{} = {}\n", name, *b);
+    } else if (const auto* each = boost::any_cast<std::vector<std::string>>(&any)) {
+      for (const std::string& item : *each) {
+        text += fmt::format("{} = {}\n", name, item);
+      }
     }
   }
   return text;

@@ -5,16 +5,21 @@
 #include <limits>
 
 #include "cli/commands.hpp"
+#include "cli/data_options.hpp"
 #include "cli/result.hpp"
+#include "train/sample_weights.hpp"
 #include "train/trainer.hpp"
 
 namespace lockstep::cli {
 namespace {
 
 void add_options(po::options_description& options) {
-  options.add_options()                                                                                                          //
-      ("data", po::value<std::string>()->required()->value_name("DIR"), "the dataset: DIR/train, and DIR/test if there is one")  //
+  options.add_options()  //
+      ("data", po::value<std::string>()->required()->value_name("DIR"),
+       "the dataset: DIR/train, and DIR/test if there is one; or HDF5 files")                    //
+      ("test", po::value<std::string>()->value_name("DIR"), "evaluate this dataset at the end")  //
       ("run", po::value<std::string>()->required()->value_name("DIR"), "the run folder; goes on from its last checkpoint");
+  add_field_options(options);
   add_model_options(options);
   options.add_options()                                                                                                    //
       ("batch", po::value<std::int64_t>()->default_value(128), "samples of a step, over all workers")                      //
@@ -119,15 +124,13 @@ TrainSettings settings_from(const Options& options, const Communicator& communic
 int train_with(const Options& options, Communicator& communicator) {
   const po::variables_map& values = options.values();
   const TrainSettings settings = settings_from(options, communicator);
-  const std::filesystem::path data = values["data"].as<std::string>();
-  const Dataset training = Dataset::open(training_part(data));
-  const std::optional<Dataset> test =
-      std::filesystem::is_directory(data / "test") ? std::optional(Dataset::open(data / "test")) : std::nullopt;
-  const std::optional<Dataset> validation =
-      values.contains("validation") ? std::optional(Dataset::open(values["validation"].as<std::string>())) : std::nullopt;
-  const std::int64_t classes = count_classes(training);
-  const Model model = build_model(model_options(values, training.field("features").sample, classes));
-  const TrainResult result = train(communicator, model, settings, training, validation, test);
+  const RunData data = open_data(values, communicator);
+  const std::int64_t classes = count_classes(data.training);
+  Model model = build_model(model_options(values, data.training.field("features").sample, classes));
+  if (data.training.has_field("weight")) {
+    model = weigh_samples(std::move(model));
+  }
+  const TrainResult result = train(communicator, model, settings, data.training, data.validation, data.test);
   if (communicator.rank() == 0) {
     if (result.preempted) {
       std::cout << fmt::format("stopped at step {} with a checkpoint, as asked; the same command goes on from there\n", result.step);

@@ -39,6 +39,16 @@ std::vector<std::string> shard_names(const std::filesystem::path& folder) {
   return names;
 }
 
+std::map<std::string, Statistics, std::less<>> read_statistics(const Hdf5File& file, const std::vector<Field>& fields) {
+  std::map<std::string, Statistics, std::less<>> found{{"features", {file.reals_attribute("mean"), file.reals_attribute("std")}}};
+  for (const Field& field : fields) {
+    if (file.has_attribute("mean:" + field.name)) {
+      found[field.name] = {file.reals_attribute("mean:" + field.name), file.reals_attribute("std:" + field.name)};
+    }
+  }
+  return found;
+}
+
 /// "u8 [1, 28, 28], i32 []"
 std::string describe(const std::vector<Field>& fields) {
   std::vector<std::string> parts;
@@ -100,40 +110,45 @@ void Dataset::State::add_shard(const std::string& name, int number, int count) {
     throw DataError(fmt::format("{}: holds no rows.\n  Import the dataset again.", where));
   }
   const auto found_classes = file.texts_attribute("classes");
-  const auto found_mean = file.reals_attribute("mean");
-  const auto found_std = file.reals_attribute("std");
+  const auto found_statistics = read_statistics(file, found);
   if (number == 0) {
     fields = found;
     classes = found_classes;
-    mean = found_mean;
-    std = found_std;
+    statistics = found_statistics;
     check_statistics(where);
   } else if (found != fields) {
     throw DataError(fmt::format("{}: holds {}, but {} holds {}.\n  These are shards of different datasets.", where, describe(found),
                                 shards[0].name, describe(fields)));
-  } else if (found_classes != classes || found_mean != mean || found_std != std) {
+  } else if (found_classes != classes || found_statistics != statistics) {
     throw DataError(fmt::format("{}: its class names, mean or std differ from {}'s.\n  These are shards of different datasets.", where,
                                 shards[0].name));
   }
-  for (std::int64_t first = 0; first < shard.rows; first += shard.chunk_rows) {
-    chunks.push_back({number, first, std::min(shard.chunk_rows, shard.rows - first)});
-  }
-  rows += shard.rows;
   shards.push_back(std::move(shard));
+  add_chunks(number);
 }
 
 void Dataset::State::check_statistics(const std::string& where) const {
-  const auto features = std::ranges::find(fields, "features", &Field::name);
-  const std::int64_t channels = features != fields.end() && features->sample.rank() > 0 ? features->sample[0] : 1;
-  const bool size_fits = mean.size() <= 1 || static_cast<std::int64_t>(mean.size()) == channels;
-  const bool sound = std::ranges::all_of(mean, [](double m) { return std::isfinite(m); }) &&
-                     std::ranges::all_of(std, [](double s) { return std::isfinite(s) && s > 0; });
-  if (mean.size() != std.size() || !size_fits || !sound) {
-    throw DataError(
-        fmt::format("{}: has {} means and {} deviations for {} channels, or one that is not finite and positive.\n"
-                    "  Import the dataset again.",
-                    where, mean.size(), std.size(), channels));
+  for (const auto& [name, found] : statistics) {
+    const auto field = std::ranges::find(fields, name, &Field::name);
+    const std::int64_t channels = field != fields.end() && field->sample.rank() > 0 ? field->sample[0] : 1;
+    const bool size_fits = found.mean.size() <= 1 || static_cast<std::int64_t>(found.mean.size()) == channels;
+    const bool sound = std::ranges::all_of(found.mean, [](double m) { return std::isfinite(m); }) &&
+                       std::ranges::all_of(found.std, [](double s) { return std::isfinite(s) && s > 0; });
+    if (found.mean.size() != found.std.size() || !size_fits || !sound) {
+      throw DataError(
+          fmt::format("{}: has {} means and {} deviations for {} channels of /{}, or one that is not finite and positive.\n"
+                      "  Import the dataset again.",
+                      where, found.mean.size(), found.std.size(), channels, name));
+    }
   }
+}
+
+void Dataset::State::add_chunks(int shard) {
+  const Shard& added = shards[static_cast<std::size_t>(shard)];
+  for (std::int64_t first = 0; first < added.rows; first += added.chunk_rows) {
+    chunks.push_back({shard, first, std::min(added.chunk_rows, added.rows - first)});
+  }
+  rows += added.rows;
 }
 
 std::shared_ptr<const Hdf5File> Dataset::State::open_shard(int shard) {
@@ -165,6 +180,12 @@ Dataset Dataset::open(const std::filesystem::path& folder) {
   return Dataset(state);
 }
 
+const Statistics& Dataset::statistics(std::string_view field) const {
+  static const Statistics none;
+  const auto found = state_->statistics.find(field);
+  return found == state_->statistics.end() ? none : found->second;
+}
+
 bool Dataset::has_field(std::string_view name) const { return std::ranges::find(fields(), name, &Field::name) != fields().end(); }
 
 std::size_t Dataset::field_index(std::string_view name) const {
@@ -175,22 +196,34 @@ std::size_t Dataset::field_index(std::string_view name) const {
   return static_cast<std::size_t>(found - fields().begin());
 }
 
+std::vector<std::byte> Dataset::State::read_rows(const ChunkInfo& where, std::size_t field) {
+  const std::shared_ptr<const Hdf5File> file = open_shard(where.shard);
+  if (readings.empty()) {
+    std::vector<std::byte> bytes(fields[field].row_bytes() * static_cast<std::size_t>(where.rows));
+    file->read_rows("/" + fields[field].name, fields[field].dtype, where.first, where.rows, bytes);
+    return bytes;
+  }
+  const FieldReading& reading = readings[field];
+  std::vector<std::byte> bytes(reading.stored_bytes() * static_cast<std::size_t>(where.rows));
+  file->read_rows_as(reading.source.path, reading.read_as, where.first, where.rows, bytes);
+  return reading.convert(std::move(bytes), where.first, shards[static_cast<std::size_t>(where.shard)].name);
+}
+
 std::vector<std::byte> Dataset::read_field(std::size_t chunk, std::size_t field) const {
   const ChunkInfo& where = state_->chunks.at(chunk);
-  const Field& what = state_->fields.at(field);
-  std::vector<std::byte> bytes(what.row_bytes() * static_cast<std::size_t>(where.rows));
   try {
-    state_->open_shard(where.shard)->read_rows("/" + what.name, what.dtype, where.first, where.rows, bytes);
+    return state_->read_rows(where, field);
   } catch (const Hdf5Error& error) {
     if (!error.checksum()) {
       throw;
     }
     throw DataError(
-        fmt::format("{}: rows {}..{} of /{} do not match their checksum; the file is damaged.\n"
-                    "  Copy it again, or import the dataset again. (Folder: {})",
-                    shard_name(where.shard), where.first, where.first + where.rows - 1, what.name, state_->path.string()));
+        fmt::format("{}: rows {}..{} of {} do not match their checksum; the file is damaged.\n"
+                    "  Copy it again{}",
+                    shard_name(where.shard), where.first, where.first + where.rows - 1,
+                    readings().empty() ? "/" + fields()[field].name : readings()[field].source.path,
+                    readings().empty() ? fmt::format(", or import the dataset again. (Folder: {})", path().string()) : "."));
   }
-  return bytes;
 }
 
 Chunk Dataset::read_chunk(std::size_t chunk) const {
@@ -245,18 +278,24 @@ Split split_rows(std::int64_t rows, std::int64_t limit, double fraction) {
   return {{0, used - held}, {used - held, held}};
 }
 
-std::string ShardHash::finish(const std::vector<double>& mean, const std::vector<double>& std, const std::vector<std::string>& classes) {
+std::string ShardHash::finish(const std::function<const Statistics&(const std::string& field)>& of,
+                              const std::vector<std::string>& classes) {
   std::vector<std::string> lines;
   for (std::size_t i = 0; i < fields_.size(); ++i) {
-    lines.push_back(
-        fmt::format("{} {} {} {}\n", fields_[i].name, name_of(fields_[i].dtype), fields_[i].sample.str(), hashes_[i].finish_hex()));
+    const std::string& name = fields_[i].name;
+    lines.push_back(fmt::format("{} {} {} {}\n", name, name_of(fields_[i].dtype), fields_[i].sample.str(), hashes_[i].finish_hex()));
+    if (const Statistics& found = of(name); name != "features" && !found.mean.empty()) {
+      lines.back() += fmt::format("mean {:a}\nstd {:a}\n", fmt::join(found.mean, " "), fmt::join(found.std, " "));
+    }
   }
   std::ranges::sort(lines);
   Sha256 hash;
   for (const std::string& line : lines) {
     hash.update(line);
   }
-  hash.update(fmt::format("mean {:a}\nstd {:a}\nclasses {}\n", fmt::join(mean, " "), fmt::join(std, " "), fmt::join(classes, "\n")));
+  const Statistics& features = of("features");
+  hash.update(fmt::format("mean {:a}\nstd {:a}\nclasses {}\n", fmt::join(features.mean, " "), fmt::join(features.std, " "),
+                          fmt::join(classes, "\n")));
   return hash.finish_hex();
 }
 

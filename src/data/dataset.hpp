@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -13,30 +14,18 @@
 #include <utility>
 #include <vector>
 
+#include "data/field.hpp"
+#include "data/field_source.hpp"
 #include "data/hdf5.hpp"
 #include "data/sha256.hpp"
-#include "lockstep/tensor.hpp"
 
 /// A dataset is a folder of HDF5 shards, shard-00000.h5 and so on. Each shard holds every field as a dataset at its root, [rows, ...],
 /// chunked by rows with a Fletcher-32 checksum a chunk; all fields of a shard have the same rows and chunk rows. Root attributes:
-///   lockstep_format = 1; rows; shard, shards (this one's number, and how many there are); mean, std (f64, one a channel or one for all,
-///   in units of the stored features; may be empty); classes (names; may be empty); checksum (SHA-256 of the shard's content).
+///   lockstep_format = 1; rows; shard, shards (this one's number, and how many there are); mean, std (Statistics of features; may be
+///   empty), mean:NAME, std:NAME (of other fields; may be missing); classes (names; may be empty); checksum (SHA-256 of the content).
 namespace lockstep {
 
 inline constexpr std::int64_t kDatasetFormat = 1;
-
-/// One named column of a dataset: f32, i32 or u8; `sample` is the shape of one row.
-struct Field {
-  std::string name;
-  Shape sample;
-  DType dtype = DType::f32;
-
-  [[nodiscard]] std::size_t row_bytes() const { return TensorType{sample, dtype}.bytes(); }
-  bool operator==(const Field&) const = default;
-};
-
-/// Of one row of all the fields.
-[[nodiscard]] std::size_t bytes_of_row(const std::vector<Field>& fields);
 
 /// Rows that are read at once: rows first … first + rows − 1 of a shard.
 struct ChunkInfo {
@@ -51,11 +40,22 @@ struct Chunk {
   [[nodiscard]] std::size_t bytes() const;
 };
 
+/// A dataset in HDF5 files made elsewhere: the same fields in each, their rows one after another.
+struct DataFiles {
+  std::vector<std::filesystem::path> files;
+  std::vector<FieldSource> sources;
+  std::map<std::string, Statistics> statistics{};  ///< of the training set, by field; fields that are not there stay as they are
+  std::string content{};                           ///< hash of all rows if it is known; goes into the checksum
+};
+
 /// An open dataset, read-only. Cheap to copy; safe to use from several threads.
 class Dataset {
  public:
   /// Checks the format, that fields have equal rows and that shards agree. Throws DataError naming the file and the field.
   static Dataset open(const std::filesystem::path& folder);
+  /// Shards are the files. Rows are read in pieces of about 128 KiB or, where fields are stored in larger or packed chunks, of whole ones.
+  /// Throws DataError naming the file and the field that is not there, cannot be read, or differs between files.
+  static Dataset open(const DataFiles& files);
 
   [[nodiscard]] const std::filesystem::path& path() const { return state_->path; }
   [[nodiscard]] std::int64_t rows() const { return state_->rows; }
@@ -68,12 +68,18 @@ class Dataset {
   /// In natural order: all rows of shard 0, then shard 1, …
   [[nodiscard]] const std::vector<ChunkInfo>& chunks() const { return state_->chunks; }
   [[nodiscard]] const std::vector<std::string>& class_names() const { return state_->classes; }
-  [[nodiscard]] const std::vector<double>& mean() const { return state_->mean; }
-  [[nodiscard]] const std::vector<double>& std() const { return state_->std; }
-  /// Hash over the shards' checksums and chunk sizes: all that training sees of the data.
+  /// How a field is normalised; empty if it is not.
+  [[nodiscard]] const Statistics& statistics(std::string_view field) const;
+  /// Of the features.
+  [[nodiscard]] const std::vector<double>& mean() const { return statistics("features").mean; }
+  [[nodiscard]] const std::vector<double>& std() const { return statistics("features").std; }
+  /// How each field is taken from files made elsewhere; empty for a dataset of ours.
+  [[nodiscard]] const std::vector<FieldReading>& readings() const { return state_->readings; }
+  /// Hash over the shards' checksums and chunk sizes: all that training sees of the data. Of files made elsewhere: over shapes, types,
+  /// statistics, the content where it is known, and the first rows of each file.
   [[nodiscard]] const std::string& checksum() const { return state_->checksum; }
   [[nodiscard]] const std::string& shard_checksum(int shard) const { return state_->shards.at(static_cast<std::size_t>(shard)).checksum; }
-  /// "shard-00003.h5"
+  /// "shard-00003.h5"; the path of a file made elsewhere.
   [[nodiscard]] const std::string& shard_name(int shard) const { return state_->shards.at(static_cast<std::size_t>(shard)).name; }
   [[nodiscard]] int shards() const { return static_cast<int>(state_->shards.size()); }
   /// Of one row, all fields; of all rows.
@@ -99,20 +105,24 @@ class Dataset {
     std::vector<Shard> shards;
     std::vector<Field> fields;
     std::vector<ChunkInfo> chunks;
+    std::vector<FieldReading> readings;
     std::vector<std::string> classes;
-    std::vector<double> mean;
-    std::vector<double> std;
+    std::map<std::string, Statistics, std::less<>> statistics;
     std::string checksum;
     std::int64_t rows = 0;
     std::mutex mutex;                                                       ///< guards open_files
     std::list<std::pair<int, std::shared_ptr<const Hdf5File>>> open_files;  ///< most recently used first
 
     void add_shard(const std::string& name, int number, int count);
+    void add_file(const std::string& name, const std::vector<FieldSource>& sources);
+    void add_chunks(int shard);
+    [[nodiscard]] std::vector<std::byte> read_rows(const ChunkInfo& where, std::size_t field);
     static Field read_field_info(const Hdf5File& file, const std::string& where, const std::string& name, Shard& shard);
     void check_statistics(const std::string& where) const;
     std::shared_ptr<const Hdf5File> open_shard(int shard);
   };
   explicit Dataset(std::shared_ptr<State> state) : state_(std::move(state)) {}
+  [[nodiscard]] std::string checksum_of_files(const std::string& content) const;
   std::shared_ptr<State> state_;
 };
 
@@ -134,13 +144,14 @@ struct Split {
 /// Throws UsageError unless 0 ≤ fraction < 1 and at least one row is left to train.
 [[nodiscard]] Split split_rows(std::int64_t rows, std::int64_t limit, double fraction);
 
-/// SHA-256 of a shard's content: name, type and bytes of every field (in name order), mean, std and classes.
+/// SHA-256 of a shard's content: name, type and bytes of every field (in name order), statistics and classes.
 class ShardHash {
  public:
   explicit ShardHash(const std::vector<Field>& fields) : fields_(fields), hashes_(fields.size()) {}
   /// The next rows of one field.
   void update(std::size_t field, std::span<const std::byte> bytes) { hashes_[field].update(bytes); }
-  [[nodiscard]] std::string finish(const std::vector<double>& mean, const std::vector<double>& std,
+  /// `of` gives mean, std and classes.
+  [[nodiscard]] std::string finish(const std::function<const Statistics&(const std::string& field)>& of,
                                    const std::vector<std::string>& classes);
 
  private:

@@ -51,10 +51,14 @@ void DatasetWriter::end_shard() {
   file_->set_attribute("rows", shard_rows_);
   file_->set_attribute("shard", shard_);
   file_->set_attribute("shards", shards());
-  file_->set_attribute("mean", options_.mean);
-  file_->set_attribute("std", options_.std);
   file_->set_attribute("classes", options_.class_names);
-  file_->set_attribute("checksum", hash_->finish(options_.mean, options_.std, options_.class_names));
+  for (const auto& [name, found] : options_.statistics) {
+    const std::string of_field = name == "features" ? "" : ":" + name;
+    file_->set_attribute("mean" + of_field, found.mean);
+    file_->set_attribute("std" + of_field, found.std);
+  }
+  const auto of = [&](const std::string& field) -> const Statistics& { return statistics_of(field); };
+  file_->set_attribute("checksum", hash_->finish(of, options_.class_names));
   file_->close();
   file_.reset();
   ++shard_;
@@ -74,6 +78,7 @@ DatasetWriter::DatasetWriter(std::filesystem::path folder, std::vector<Field> fi
   if (std::filesystem::exists(folder_) && !std::filesystem::is_empty(folder_)) {
     throw DataError(fmt::format("{}: already holds something.\n  Remove it first, or choose another folder.", folder_.string()));
   }
+  options_.statistics["features"] = {options_.mean, options_.std};
   if (options_.chunk_rows <= 0) {
     options_.chunk_rows = auto_chunk_rows(rows, row_bytes);
   }
@@ -83,6 +88,12 @@ DatasetWriter::DatasetWriter(std::filesystem::path folder, std::vector<Field> fi
   options_.rows_per_shard = (options_.rows_per_shard + options_.chunk_rows - 1) / options_.chunk_rows * options_.chunk_rows;
   std::filesystem::remove_all(part_);
   std::filesystem::create_directories(part_);
+}
+
+const Statistics& DatasetWriter::statistics_of(const std::string& field) const {
+  static const Statistics none;
+  const auto found = options_.statistics.find(field);
+  return found == options_.statistics.end() ? none : found->second;
 }
 
 DatasetWriter::~DatasetWriter() {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -16,8 +17,9 @@ struct DatasetOptions {
   std::vector<std::string> class_names{};
   std::vector<double> mean{};  ///< one a channel (second axis of features [n, C, ...]) or one for all; empty: features are used as they are
   std::vector<double> std{};   ///< as many as mean, all > 0
-  std::int64_t chunk_rows = 0;      ///< 0: auto_chunk_rows
-  std::int64_t rows_per_shard = 0;  ///< rounded up to whole chunks; 0: about 256 MiB
+  std::map<std::string, Statistics> statistics{};  ///< of other fields
+  std::int64_t chunk_rows = 0;                     ///< 0: auto_chunk_rows
+  std::int64_t rows_per_shard = 0;                 ///< rounded up to whole chunks; 0: about 256 MiB
 };
 
 /// About 128 KiB a chunk, but at least 640 chunks (10 for each of 64 lanes) where that leaves 16 rows or more in each.
@@ -40,6 +42,7 @@ class DatasetWriter {
 
  private:
   [[nodiscard]] std::int64_t shards() const { return (rows_ + options_.rows_per_shard - 1) / options_.rows_per_shard; }
+  [[nodiscard]] const Statistics& statistics_of(const std::string& field) const;
   void begin_shard();
   void flush();
   void end_shard();

@@ -1,90 +1,62 @@
 #include "data/hdf5.hpp"
 
-#include <fmt/format.h>
-#include <hdf5.h>
-
 #include <algorithm>
-#include <mutex>
+
+#include "data/hdf5_call.hpp"
 
 namespace lockstep {
+
+namespace hdf5 {
+
+OpenDataset open_dataset(const Call& call, hid_t file, const std::string& path) {
+  const hid_t found = H5Dopen2(file, path.c_str(), H5P_DEFAULT);
+  call.check(found, fmt::format("holds no dataset {} that can be opened", path));
+  OpenDataset set{{found, H5Dclose}, call.need(H5Dget_type(found), H5Tclose), call.need(H5Dget_space(found), H5Sclose), {}, {}};
+  set.dims.resize(static_cast<std::size_t>(std::max(0, H5Sget_simple_extent_ndims(set.space))));
+  call.check(H5Sget_simple_extent_dims(set.space, set.dims.data(), nullptr));
+  const H5T_class_t kind = H5Tget_class(set.type);
+  const std::size_t bytes = H5Tget_size(set.type);
+  if (kind == H5T_FLOAT && bytes == 4) {
+    set.dtype = DType::f32;
+  } else if (kind == H5T_INTEGER && bytes == (H5Tget_sign(set.type) == H5T_SGN_NONE ? 1 : 4)) {
+    set.dtype = bytes == 1 ? DType::u8 : DType::i32;
+  }
+  return set;
+}
+
+Rows select_rows(const Call& call, hid_t file, const std::string& path, DType dtype, std::int64_t first, std::int64_t rows,
+                 std::size_t bytes, bool convert) {
+  OpenDataset set = open_dataset(call, file, path);
+  if (!convert && set.dtype != dtype) {
+    call.refuse(fmt::format("{} holds {}, but {} is needed.", path, set.dtype ? name_of(*set.dtype) : "other elements", name_of(dtype)));
+  }
+  std::vector<hsize_t> count = set.dims;
+  if (rows >= 0) {
+    if (count.empty() || first < 0 || static_cast<hsize_t>(first + rows) > count[0]) {
+      call.refuse(fmt::format("{} has no rows {}..{}.", path, first, first + rows - 1));
+    }
+    std::vector<hsize_t> start(count.size(), 0);
+    start[0] = static_cast<hsize_t>(first);
+    count[0] = static_cast<hsize_t>(rows);
+    call.check(H5Sselect_hyperslab(set.space, H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr));
+  }
+  Handle memory = call.need(H5Screate_simple(static_cast<int>(count.size()), count.data(), nullptr), H5Sclose);
+  const auto elements = static_cast<std::size_t>(H5Sget_simple_extent_npoints(memory));
+  if (bytes != elements * size_of(dtype)) {
+    call.refuse(fmt::format("these rows of {} are {} bytes, but the buffer has {}.", path, elements * size_of(dtype), bytes));
+  }
+  return {std::move(set), std::move(memory), elements};
+}
+
+std::string rows_of(const std::string& path, std::int64_t first, std::int64_t rows) {
+  return rows < 0 ? path : fmt::format("rows {}..{} of {}", first, first + rows - 1, path);
+}
+
+}  // namespace hdf5
+
 namespace {
 
-static_assert(sizeof(hid_t) == 8, "HDF5 1.10 or newer");
-
-/// One HDF5 identifier. Made and destroyed under the lock.
-class Handle {
- public:
-  using Close = herr_t (*)(hid_t);
-  Handle(hid_t id, Close close) : id_(id), close_(close) {}
-  Handle(Handle&& other) noexcept : id_(std::exchange(other.id_, -1)), close_(other.close_) {}
-  Handle& operator=(Handle&&) = delete;
-  ~Handle() {
-    if (id_ >= 0) {
-      close_(id_);
-    }
-  }
-  operator hid_t() const { return id_; }
-
- private:
-  hid_t id_;
-  Close close_;
-};
-
-/// Held around every call. HDF5's own printing of errors is off for this thread.
-class Lock {
- public:
-  Lock() : lock_(mutex()) { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
-
- private:
-  static std::mutex& mutex() {
-    static std::mutex mutex;
-    return mutex;
-  }
-  std::scoped_lock<std::mutex> lock_;
-};
-
-/// One operation on a file, under the lock; what goes wrong is told with the names of both.
-class Call {
- public:
-  /// `what` cannot be done if it fails: "cannot read /x".
-  Call(const std::string& file, std::string what) : file_(file), what_(std::move(what)) {}
-
-  /// Throws Hdf5Error with HDF5's innermost reason if the status (or identifier) is negative.
-  void check(std::int64_t status) const { check(status, what_); }
-  void check(std::int64_t status, const std::string& what) const {
-    if (status >= 0) {
-      return;
-    }
-    std::string reason;
-    H5Ewalk2(
-        H5E_DEFAULT, H5E_WALK_UPWARD,
-        [](unsigned n, const H5E_error2_t* error, void* data) -> herr_t {
-          if (n == 0 && error->desc != nullptr) {
-            *static_cast<std::string*>(data) = error->desc;
-          }
-          return 0;
-        },
-        &reason);
-    H5Eclear2(H5E_DEFAULT);  // a thread that ends would leave its stack's texts behind
-    // HDF5 1.10 names the checksum; 1.14 says only that a filter refused what it read.
-    const bool checksum =
-        reason.find("letcher32") != std::string::npos || reason.find("filter returned failure during read") != std::string::npos;
-    throw Hdf5Error(fmt::format("{}: {}{}", file_, what, reason.empty() ? "." : " (HDF5: " + reason + ")."), checksum);
-  }
-  Handle need(hid_t id, Handle::Close close) const {
-    check(id);
-    return {id, close};
-  }
-  /// Throws Hdf5Error for a refusal of ours rather than HDF5's.
-  [[noreturn]] void refuse(const std::string& why) const { throw Hdf5Error(fmt::format("{}: {}", file_, why), false); }
-
- private:
-  Lock lock_;
-  const std::string& file_;
-  std::string what_;
-};
-
-hid_t in_memory(DType dtype) { return dtype == DType::f32 ? H5T_NATIVE_FLOAT : dtype == DType::i32 ? H5T_NATIVE_INT32 : H5T_NATIVE_UINT8; }
+using namespace hdf5;
 
 /// Little-endian everywhere, so that the bytes of a file do not depend on the machine.
 hid_t on_disk(DType dtype) { return dtype == DType::f32 ? H5T_IEEE_F32LE : dtype == DType::i32 ? H5T_STD_I32LE : H5T_STD_U8LE; }
@@ -128,64 +100,6 @@ Handle with_parents(const Call& call) {
   Handle list = call.need(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
   call.check(H5Pset_create_intermediate_group(list, 1));
   return list;
-}
-
-struct OpenDataset {
-  Handle id, type, space;
-  std::vector<hsize_t> dims;
-  std::optional<DType> dtype;
-};
-
-OpenDataset open_dataset(const Call& call, hid_t file, const std::string& path) {
-  const hid_t found = H5Dopen2(file, path.c_str(), H5P_DEFAULT);
-  call.check(found, fmt::format("holds no dataset {} that can be opened", path));
-  OpenDataset set{{found, H5Dclose}, call.need(H5Dget_type(found), H5Tclose), call.need(H5Dget_space(found), H5Sclose), {}, {}};
-  set.dims.resize(static_cast<std::size_t>(std::max(0, H5Sget_simple_extent_ndims(set.space))));
-  call.check(H5Sget_simple_extent_dims(set.space, set.dims.data(), nullptr));
-  const H5T_class_t kind = H5Tget_class(set.type);
-  const std::size_t bytes = H5Tget_size(set.type);
-  if (kind == H5T_FLOAT && bytes == 4) {
-    set.dtype = DType::f32;
-  } else if (kind == H5T_INTEGER && bytes == (H5Tget_sign(set.type) == H5T_SGN_NONE ? 1 : 4)) {
-    set.dtype = bytes == 1 ? DType::u8 : DType::i32;
-  }
-  return set;
-}
-
-/// A dataset with some of its rows selected, and the shape in memory that goes with them.
-struct Rows {
-  OpenDataset set;
-  Handle memory;
-  std::size_t elements;
-};
-
-/// Checks the range, the type and the size of the buffer. `rows` < 0: the whole dataset.
-Rows select_rows(const Call& call, hid_t file, const std::string& path, DType dtype, std::int64_t first, std::int64_t rows,
-                 std::size_t bytes) {
-  OpenDataset set = open_dataset(call, file, path);
-  if (set.dtype != dtype) {
-    call.refuse(fmt::format("{} holds {}, but {} is needed.", path, set.dtype ? name_of(*set.dtype) : "other elements", name_of(dtype)));
-  }
-  std::vector<hsize_t> count = set.dims;
-  if (rows >= 0) {
-    if (count.empty() || first < 0 || static_cast<hsize_t>(first + rows) > count[0]) {
-      call.refuse(fmt::format("{} has no rows {}..{}.", path, first, first + rows - 1));
-    }
-    std::vector<hsize_t> start(count.size(), 0);
-    start[0] = static_cast<hsize_t>(first);
-    count[0] = static_cast<hsize_t>(rows);
-    call.check(H5Sselect_hyperslab(set.space, H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr));
-  }
-  Handle memory = call.need(H5Screate_simple(static_cast<int>(count.size()), count.data(), nullptr), H5Sclose);
-  const auto elements = static_cast<std::size_t>(H5Sget_simple_extent_npoints(memory));
-  if (bytes != elements * size_of(dtype)) {
-    call.refuse(fmt::format("these rows of {} are {} bytes, but the buffer has {}.", path, elements * size_of(dtype), bytes));
-  }
-  return {std::move(set), std::move(memory), elements};
-}
-
-std::string rows_of(const std::string& path, std::int64_t first, std::int64_t rows) {
-  return rows < 0 ? path : fmt::format("rows {}..{} of {}", first, first + rows - 1, path);
 }
 
 Handle text_type(const Call& call) {

@@ -39,6 +39,32 @@ struct Hdf5Info {
   std::int64_t chunk_rows = 0;    ///< 0 when not in chunks
 };
 
+/// How elements are stored in a file made elsewhere.
+struct ElementType {
+  enum class Kind : std::uint8_t { integer, natural, boolean, real, other };
+  Kind kind = Kind::other;
+  std::size_t bytes = 0;
+  bool big_endian = false;
+
+  /// "f64", "u16 big-endian", "bool"; "text or a compound" for what is no number.
+  [[nodiscard]] std::string name() const;
+  [[nodiscard]] bool is_whole() const { return kind == Kind::integer || kind == Kind::natural || kind == Kind::boolean; }
+};
+
+/// How a dataset of a file made elsewhere is stored.
+struct Hdf5Storage {
+  std::vector<std::int64_t> dims;
+  ElementType type;
+  std::vector<std::int64_t> chunk;  ///< empty: not in chunks
+  std::string layout;               ///< "contiguous", "chunks of [64, 28, 28], gzip", "virtual"
+  bool filtered = false;            ///< a chunk can only be read whole
+  std::string trouble;              ///< why it cannot be read here, and the command that mends it; mostly empty
+};
+
+/// Elements of another type (real or whole, of 1, 2, 4 or 8 bytes) as f32, i32 or u8. Requires in.size() / from.bytes elements in both.
+/// False if `to` is i32 or u8 and some value is not a whole number in its range.
+[[nodiscard]] bool convert_elements(ElementType from, std::span<const std::byte> in, DType to, std::span<std::byte> out);
+
 /// One open file, on disk or in memory. Closed by the destructor (errors ignored) or by `close` (errors thrown).
 /// All functions throw Hdf5Error. Safe to use from several threads.
 class Hdf5File {
@@ -93,6 +119,14 @@ class Hdf5File {
   /// An Hdf5Error with checksum() says that the stored rows are damaged.
   void write_rows(const std::string& path, DType dtype, std::int64_t first, std::int64_t rows, std::span<const std::byte> bytes);
   void read_rows(const std::string& path, DType dtype, std::int64_t first, std::int64_t rows, std::span<std::byte> bytes) const;
+
+  // Files made elsewhere (hdf5_elsewhere.cpp).
+  /// The paths of all datasets, in name order.
+  [[nodiscard]] std::vector<std::string> datasets() const;
+  /// Throws Hdf5Error naming the datasets there are when this is none.
+  [[nodiscard]] Hdf5Storage storage(const std::string& path) const;
+  /// As `read_rows`, from any type of number. Throws Hdf5Error where `dtype` is i32 or u8 and some value is no whole number in its range.
+  void read_rows_as(const std::string& path, DType dtype, std::int64_t first, std::int64_t rows, std::span<std::byte> bytes) const;
 
   // Attributes of the file's root. Setting one again replaces it. Long texts are better stored as u8 datasets.
   void set_attribute(const std::string& name, std::string_view text);

@@ -5,12 +5,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <span>
-#include <utility>
 
 #include "data/compressed_file.hpp"
-#include "data/dataset_writer.hpp"
 #include "lockstep/error.hpp"
 
 namespace lockstep {
@@ -18,11 +15,6 @@ namespace {
 
 constexpr std::size_t kPiece = 1 << 20;
 constexpr std::uint8_t kUnsignedByte = 0x08;
-
-struct IdxArray {
-  std::vector<std::int64_t> dims;
-  std::vector<std::uint8_t> values;
-};
 
 std::vector<std::int64_t> read_header(CompressedFile& file, std::size_t axes) {
   std::array<std::uint8_t, 4> magic{};
@@ -47,103 +39,86 @@ std::vector<std::int64_t> read_header(CompressedFile& file, std::size_t axes) {
   return dims;
 }
 
-/// Reads piece by piece, so memory grows with what the file holds and not with what its header says.
-IdxArray read_idx(const std::filesystem::path& path, std::size_t axes, std::int64_t limit) {
-  CompressedFile file(path);
-  IdxArray array{read_header(file, axes), {}};
-  const std::int64_t announced = array.dims[0];
-  std::uint64_t row_bytes = 1;
-  for (std::size_t axis = 1; axis < axes; ++axis) {
-    row_bytes *= static_cast<std::uint64_t>(array.dims[axis]);  // at most 2^64 − 2^33 + 1 for two axes
+/// One file, read row by row.
+class Idx {
+ public:
+  Idx(const std::filesystem::path& path, std::size_t axes) : file_(path), dims_(read_header(file_, axes)) {
+    std::uint64_t bytes = 1;
+    for (std::size_t axis = 1; axis < axes; ++axis) {
+      bytes *= static_cast<std::uint64_t>(dims_[axis]);  // at most 2^64 − 2^33 + 1 for two axes
+    }
+    if (dims_[0] == 0 || bytes == 0 || bytes > (std::uint64_t{1} << 31)) {
+      throw DataError(
+          fmt::format("{}: announces an array of {}, which cannot be images or labels.", file_.name(), fmt::join(dims_, " x ")));
+    }
+    row_bytes_ = bytes;
   }
-  if (announced == 0 || row_bytes == 0 || row_bytes > (std::uint64_t{1} << 31)) {
-    throw DataError(
-        fmt::format("{}: announces an array of {}, which cannot be images or labels.", file.name(), fmt::join(array.dims, " x ")));
-  }
-  array.dims[0] = limit > 0 ? std::min(limit, announced) : announced;
-  const std::uint64_t wanted = static_cast<std::uint64_t>(array.dims[0]) * row_bytes;
-  while (array.values.size() < wanted) {
-    const std::size_t before = array.values.size();
-    const std::size_t piece = std::min<std::uint64_t>(kPiece, wanted - before);
-    array.values.resize(before + piece);
-    if (const std::size_t got = file.read(std::span(array.values).subspan(before)); got < piece) {
-      throw DataError(fmt::format("{}: announces {} x {} bytes, but ends after {}.\n  Fetch it again.", file.name(), announced, row_bytes,
-                                  before + got));
+
+  [[nodiscard]] const std::vector<std::int64_t>& dims() const { return dims_; }
+  [[nodiscard]] const std::string& name() const { return file_.name(); }
+  [[nodiscard]] std::size_t row_bytes() const { return row_bytes_; }
+
+  /// The next rows. Reads piece by piece, so memory grows with what the file holds and not with what its header says.
+  void read(std::size_t rows, std::vector<std::uint8_t>& values) {
+    values.clear();
+    const std::size_t wanted = rows * row_bytes_;
+    while (values.size() < wanted) {
+      const std::size_t before = values.size();
+      const std::size_t piece = std::min(kPiece, wanted - before);
+      values.resize(before + piece);
+      const std::size_t got = file_.read(std::span(values).subspan(before));
+      read_ += got;
+      if (got < piece) {
+        throw DataError(
+            fmt::format("{}: announces {} x {} bytes, but ends after {}.\n  Fetch it again.", file_.name(), dims_[0], row_bytes_, read_));
+      }
     }
   }
-  std::array<std::uint8_t, 1> more{};
-  if (array.dims[0] == announced && file.read(more) != 0) {
-    throw DataError(
-        fmt::format("{}: goes on after the {} x {} bytes that it announces.\n  Fetch it again.", file.name(), announced, row_bytes));
+  void expect_end() {
+    std::array<std::uint8_t, 1> more{};
+    if (file_.read(more) != 0) {
+      throw DataError(
+          fmt::format("{}: goes on after the {} x {} bytes that it announces.\n  Fetch it again.", file_.name(), dims_[0], row_bytes_));
+    }
   }
-  return array;
-}
 
-struct Part {
-  IdxArray images;
-  std::vector<std::int32_t> labels;
-  [[nodiscard]] std::int64_t rows() const { return images.dims[0]; }
+ private:
+  CompressedFile file_;
+  std::vector<std::int64_t> dims_;
+  std::size_t row_bytes_ = 0;
+  std::size_t read_ = 0;
 };
-
-Part read_part(const IdxPair& pair, const std::vector<std::string>& class_names) {
-  Part part{read_idx(pair.images, 3, pair.limit), {}};
-  const IdxArray labels = read_idx(pair.labels, 1, pair.limit);
-  if (labels.dims[0] != part.rows()) {
-    throw DataError(fmt::format("{} holds {} images, but {} holds {} labels.\n  They belong to different sets.", pair.images.string(),
-                                part.rows(), pair.labels.string(), labels.dims[0]));
-  }
-  for (std::size_t row = 0; row < labels.values.size(); ++row) {
-    if (!class_names.empty() && labels.values[row] >= class_names.size()) {
-      throw DataError(fmt::format("{}: holds the class {} in row {}, but there are {} class names (0..{}).\n  Give a name for each class.",
-                                  pair.labels.string(), labels.values[row], row, class_names.size(), class_names.size() - 1));
-    }
-  }
-  part.labels.assign(labels.values.begin(), labels.values.end());
-  return part;
-}
-
-/// Mean and deviation of all pixels, from exact integer sums.
-std::pair<double, double> statistics(const std::vector<std::uint8_t>& pixels) {
-  std::uint64_t sum = 0;
-  std::uint64_t squares = 0;
-  for (const std::uint8_t x : pixels) {
-    sum += x;
-    squares += std::uint64_t{x} * x;
-  }
-  const auto n = static_cast<double>(pixels.size());
-  const double mean = static_cast<double>(sum) / n;
-  const double variance = static_cast<double>(squares) / n - mean * mean;
-  return {mean, variance > 0 ? std::sqrt(variance) : 1.0};
-}
-
-void write_part(const Part& part, const std::filesystem::path& folder, DatasetOptions options) {
-  const std::int64_t height = part.images.dims[1];
-  const std::int64_t width = part.images.dims[2];
-  DatasetWriter writer(folder, {{"features", {1, height, width}, DType::u8}, {"labels", {}, DType::i32}}, part.rows(), std::move(options));
-  const std::array values{std::as_bytes(std::span(part.images.values)), std::as_bytes(std::span(part.labels))};
-  writer.append(values);
-  writer.close();
-}
 
 }  // namespace
 
-ImportResult import_idx(const IdxImport& what, const std::filesystem::path& out) {
-  const Part train = read_part(what.train, what.class_names);
-  std::optional<Part> test;
-  if (what.test) {
-    test = read_part(*what.test, what.class_names);
-    if (test->images.dims[1] != train.images.dims[1] || test->images.dims[2] != train.images.dims[2]) {
-      throw DataError(fmt::format("{}: the test images are {} x {}, but the training images {} x {}.", what.test->images.string(),
-                                  test->images.dims[1], test->images.dims[2], train.images.dims[1], train.images.dims[2]));
+RowSource idx_rows(const std::filesystem::path& images, const std::filesystem::path& labels) {
+  const Idx pictures(images, 3);
+  const Idx classes(labels, 1);
+  if (classes.dims()[0] != pictures.dims()[0]) {
+    throw DataError(fmt::format("{} holds {} images, but {} holds {} labels.\n  They belong to different sets.", images.string(),
+                                pictures.dims()[0], labels.string(), classes.dims()[0]));
+  }
+  RowSource source;
+  source.rows = pictures.dims()[0];
+  source.fields = {{"features", {1, pictures.dims()[1], pictures.dims()[2]}, DType::u8}, {"labels", {}, DType::i32}};
+  source.normalised = {"features"};
+  source.read = [images, labels, rows = source.rows](const RowSink& take) {
+    Idx pictures(images, 3);
+    Idx classes(labels, 1);
+    std::vector<std::uint8_t> pixels;
+    std::vector<std::uint8_t> bytes;
+    const auto at_once = static_cast<std::int64_t>(std::max<std::size_t>(1, kPiece / pictures.row_bytes()));
+    for (std::int64_t row = 0; row < rows; row += at_once) {
+      const auto count = static_cast<std::size_t>(std::min(at_once, rows - row));
+      pictures.read(count, pixels);
+      classes.read(count, bytes);
+      const std::vector<std::int32_t> numbers(bytes.begin(), bytes.end());
+      take(std::array{std::as_bytes(std::span(pixels)), std::as_bytes(std::span(numbers))});
     }
-  }
-  const auto [mean, std] = statistics(train.images.values);
-  const DatasetOptions options{what.class_names, {mean}, {std}, what.chunk_rows, what.rows_per_shard};
-  write_part(train, out / "train", options);
-  if (test) {
-    write_part(*test, out / "test", options);
-  }
-  return {train.rows(), test ? test->rows() : 0, mean, std};
+    pictures.expect_end();
+    classes.expect_end();
+  };
+  return source;
 }
 
 std::vector<std::string> fashion_mnist_classes() {

@@ -3,16 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
-#include <limits>
-#include <map>
-#include <optional>
+#include <iterator>
 #include <vector>
 
-#include "data/dataset.hpp"
 #include "data/order.hpp"
-#include "lockstep/error.hpp"
+#include "data/summary.hpp"
 
 namespace lockstep {
 namespace {
@@ -21,73 +16,11 @@ namespace {
 constexpr std::int64_t kFewLanes = 8;
 constexpr std::int64_t kManyLanes = 64;
 constexpr std::size_t kMostClassesShown = 20;
+/// Stored chunks that are good to read have at least so many bytes and, packed, at most so many.
+constexpr std::int64_t kLeastChunk = 1 << 10;
+constexpr std::int64_t kLargestPacked = 4 << 20;
 
-struct FieldSummary {
-  double least = std::numeric_limits<double>::infinity();
-  double greatest = -std::numeric_limits<double>::infinity();
-  double sum = 0;
-  std::int64_t finite = 0;
-  std::int64_t bad = 0;  ///< NaN or infinite
-  std::string first_bad;
-
-  template <class T>
-  void add(std::span<const std::byte> bytes, std::size_t row_elements, std::int64_t first_row, const std::string& shard) {
-    for (std::size_t i = 0; i < bytes.size() / sizeof(T); ++i) {
-      T value;
-      std::memcpy(&value, bytes.data() + i * sizeof(T), sizeof(T));
-      const auto x = static_cast<double>(value);
-      if (!std::isfinite(x)) {
-        if (bad++ == 0) {
-          first_bad = fmt::format("in row {} of {}", first_row + static_cast<std::int64_t>(i / row_elements), shard);
-        }
-        continue;
-      }
-      least = std::min(least, x);
-      greatest = std::max(greatest, x);
-      sum += x;
-      ++finite;
-    }
-  }
-};
-
-/// What one pass over all rows finds.
-struct Findings {
-  std::vector<FieldSummary> fields;
-  std::map<std::int32_t, std::int64_t> classes;  ///< rows of each label
-  std::vector<std::string> shards_of_other_content;
-};
-
-Findings scan(const Dataset& dataset) {
-  Findings found;
-  found.fields.resize(dataset.fields().size());
-  std::optional<ShardHash> hash;
-  for (std::size_t c = 0; c < dataset.chunks().size(); ++c) {
-    const ChunkInfo& info = dataset.chunks()[c];
-    const std::string& shard = dataset.shard_name(info.shard);
-    if (info.first == 0) {
-      hash.emplace(dataset.fields());
-    }
-    const Chunk chunk = dataset.read_chunk(c);
-    for (std::size_t f = 0; f < chunk.fields.size(); ++f) {
-      const Field& field = dataset.fields()[f];
-      const auto add = field.dtype == DType::f32   ? &FieldSummary::add<float>
-                       : field.dtype == DType::i32 ? &FieldSummary::add<std::int32_t>
-                                                   : &FieldSummary::add<std::uint8_t>;
-      (found.fields[f].*add)(chunk.fields[f], static_cast<std::size_t>(field.sample.elements()), info.first, shard);
-      hash->update(f, chunk.fields[f]);
-    }
-    const bool last = c + 1 == dataset.chunks().size() || dataset.chunks()[c + 1].shard != info.shard;
-    if (last && hash->finish(dataset.mean(), dataset.std(), dataset.class_names()) != dataset.shard_checksum(info.shard)) {
-      found.shards_of_other_content.push_back(shard);
-    }
-  }
-  if (dataset.has_field("labels") && dataset.field("labels").dtype == DType::i32 && dataset.field("labels").sample.rank() == 0) {
-    dataset.for_each_label([&](std::int32_t label, const ChunkInfo&, std::int64_t) { ++found.classes[label]; });
-  }
-  return found;
-}
-
-std::string class_lines(const Dataset& dataset, const Findings& found) {
+std::string class_lines(const Dataset& dataset, const DatasetSummary& found) {
   std::string text;
   std::size_t shown = 0;
   for (const auto& [label, rows] : found.classes) {
@@ -103,8 +36,60 @@ std::string class_lines(const Dataset& dataset, const Findings& found) {
   return text.empty() ? "" : "  classes:\n" + text;
 }
 
+/// What is wrong with the labels.
+std::vector<std::string> label_verdict(const Dataset& dataset, const DatasetSummary& found, std::int64_t asked) {
+  std::vector<std::string> lines;
+  const auto names = static_cast<std::int64_t>(dataset.class_names().size());
+  const std::int64_t classes = asked > 0 ? asked : names;
+  for (const auto& [label, rows] : found.classes) {
+    if (lines.size() < kMostClassesShown && (label < 0 || (classes > 0 && label >= classes))) {
+      lines.push_back(
+          fmt::format("/labels holds the class {} in {} rows, but {}. Import again with labels and names that fit.", label, rows,
+                      classes > 0 ? fmt::format("there are {} {} (0..{})", classes, asked > 0 ? "classes" : "class names", classes - 1)
+                                  : "classes count from 0"));
+    }
+  }
+  if (!found.classes.empty()) {
+    const std::int64_t last = std::max(classes, std::int64_t{found.classes.rbegin()->first} + 1);
+    const auto empty = last - std::ranges::count_if(found.classes, [](const auto& entry) { return entry.first >= 0; });
+    if (empty > 0) {
+      lines.push_back(fmt::format("{} of the {} classes have no rows. A model has outputs for them all the same.", empty, last));
+    }
+  }
+  return lines;
+}
+
+/// What is slow or useless in how the fields of files made elsewhere are stored.
+std::vector<std::string> storage_verdict(const Dataset& dataset) {
+  std::vector<std::string> lines;
+  const Hdf5File file = Hdf5File::open(dataset.shard_name(0));
+  for (const FieldReading& reading : dataset.readings()) {
+    const Hdf5Storage stored = file.storage(reading.source.path);
+    std::int64_t bytes = static_cast<std::int64_t>(stored.type.bytes);
+    for (const std::int64_t length : stored.chunk) {
+      bytes *= length;
+    }
+    const bool tiny = bytes < kLeastChunk && !stored.chunk.empty() && stored.chunk[0] < stored.dims[0];
+    const bool huge = bytes > kLargestPacked && stored.filtered;
+    if (tiny || huge) {
+      lines.push_back(fmt::format("{} lies in {} of {:.1f} KiB each: {}", reading.source.path, stored.layout,
+                                  static_cast<double>(bytes) / 1024,
+                                  tiny ? "reading so many small pieces is slow." : "each must be unpacked whole to read a row of it."));
+    }
+  }
+  if (!lines.empty()) {
+    std::string fields;
+    for (const FieldReading& reading : dataset.readings()) {
+      const char* const option = reading.source.role == Role::input ? "input" : reading.source.role == Role::target ? "target" : "weight";
+      fields += fmt::format(" --{} {}", option, reading.source.text());
+    }
+    lines.back() += fmt::format(" Mend it with: lockstep import hdf5 --data '{}'{} --out DIR", dataset.shard_name(0), fields);
+  }
+  return lines;
+}
+
 /// A line for each thing that would trouble training, with what mends it.
-std::vector<std::string> verdict(const Dataset& dataset, const Findings& found) {
+std::vector<std::string> verdict(const Dataset& dataset, const DatasetSummary& found, const InspectOptions& options) {
   std::vector<std::string> lines;
   for (const std::string& shard : found.shards_of_other_content) {
     lines.push_back(fmt::format("{} is not what was imported: its content does not match its checksum. Copy it again.", shard));
@@ -116,22 +101,44 @@ std::vector<std::string> verdict(const Dataset& dataset, const Findings& found) 
                       dataset.fields()[f].name, found.fields[f].bad, found.fields[f].first_bad));
     }
   }
-  const auto names = static_cast<std::int64_t>(dataset.class_names().size());
-  for (const auto& [label, rows] : found.classes) {
-    if (label < 0 || (names > 0 && label >= names)) {
-      lines.push_back(fmt::format("/labels holds the class {} in {} rows, but {}. Import again with labels and names that fit.", label,
-                                  rows,
-                                  names > 0 ? fmt::format("there are {} class names (0..{})", names, names - 1) : "classes count from 0"));
-    }
+  std::ranges::copy(label_verdict(dataset, found, options.classes), std::back_inserter(lines));
+  if (!dataset.readings().empty()) {
+    std::ranges::copy(storage_verdict(dataset), std::back_inserter(lines));
   }
-  if (const std::string line = chunk_verdict(std::ssize(dataset.chunks()), dataset.bytes()); !line.empty()) {
+  if (const std::string line = chunk_verdict(std::ssize(dataset.chunks()), dataset.bytes(), options.lanes); !line.empty()) {
     lines.push_back(line);
   }
   return lines;
 }
 
-std::string inspect_dataset(const Dataset& dataset) {
-  const Findings found = scan(dataset);
+/// How the fields of the first file are stored.
+std::string storage_lines(const Dataset& dataset) {
+  std::string text;
+  const Hdf5File file = Hdf5File::open(dataset.shard_name(0));
+  for (const FieldReading& reading : dataset.readings()) {
+    const Hdf5Storage stored = file.storage(reading.source.path);
+    text += fmt::format("  {} is {}: {} {}, {}\n", reading.field.name, reading.source.path, stored.type.name(), Shape(stored.dims).str(),
+                        stored.layout);
+  }
+  return text;
+}
+
+std::string normalisation_lines(const std::string& field, const Statistics& statistics) {
+  std::string text;
+  for (std::size_t c = 0; c < statistics.mean.size(); ++c) {
+    if (c == kMostClassesShown) {
+      return text + fmt::format("  … and {} more of {}\n", statistics.mean.size() - c, field);
+    }
+    text += fmt::format("  {} are normalised with mean {:.6g} and deviation {:.6g}{}\n", field, statistics.mean[c], statistics.std[c],
+                        statistics.mean.size() > 1 ? fmt::format(" in channel {}", c) : "");
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string inspect_dataset(const Dataset& dataset, const InspectOptions& options) {
+  const DatasetSummary found = summarise(dataset);
   const auto& chunks = dataset.chunks();
   constexpr double mib = 1 << 20;
   std::string text = fmt::format("{}\n  {} rows, {:.1f} MiB, {} shard{}, {} chunks of {} rows\n  checksum {}\n", dataset.path().string(),
@@ -139,28 +146,39 @@ std::string inspect_dataset(const Dataset& dataset) {
                                  dataset.shards() == 1 ? "" : "s", chunks.size(), chunks[0].rows, dataset.checksum());
   for (std::size_t f = 0; f < found.fields.size(); ++f) {
     const Field& field = dataset.fields()[f];
-    const FieldSummary& summary = found.fields[f];
+    const Moments summary = found.fields[f].all();
     text += fmt::format("  /{:<10} {} {} a row, ", field.name, name_of(field.dtype), field.sample.str());
-    text += summary.finite == 0 ? "no finite value\n"
-                                : fmt::format("{:.6g} … {:.6g}, mean {:.6g}\n", summary.least, summary.greatest,
-                                              summary.sum / static_cast<double>(summary.finite));
+    text += summary.count == 0 ? "no finite value\n"
+                               : fmt::format("{:.6g} … {:.6g}, mean {:.6g}\n", summary.least, summary.greatest, summary.mean);
   }
-  for (std::size_t c = 0; c < dataset.mean().size(); ++c) {
-    text += fmt::format("  features are normalised with mean {:.6g} and deviation {:.6g}{}\n", dataset.mean()[c], dataset.std()[c],
-                        dataset.mean().size() > 1 ? fmt::format(" in channel {}", c) : "");
+  for (const Field& field : dataset.fields()) {
+    text += normalisation_lines(field.name, dataset.statistics(field.name));
+  }
+  if (!dataset.readings().empty()) {
+    text += storage_lines(dataset);
   }
   text += class_lines(dataset, found);
-  const std::vector<std::string> troubles = verdict(dataset, found);
+  const std::vector<std::string> troubles = verdict(dataset, found, options);
   for (const std::string& trouble : troubles) {
     text += "  ! " + trouble + "\n";
   }
   return troubles.empty() ? text + "  Nothing to mend.\n" : text;
 }
 
-}  // namespace
+std::string list_file(const std::filesystem::path& path) {
+  const Hdf5File file = Hdf5File::open(path);
+  std::string text = fmt::format("{}: an HDF5 file that was made elsewhere. It holds\n", path.string());
+  for (const std::string& name : file.datasets()) {
+    const Hdf5Storage stored = file.storage(name);
+    text += fmt::format("  {:<20} {:<8} {:<20} {}\n{}", name, stored.type.name(), Shape(stored.dims).str(), stored.layout,
+                        stored.trouble.empty() ? "" : "  ! " + stored.trouble + "\n");
+  }
+  return text + fmt::format("Say what to read of it, such as: lockstep inspect {} --input /images --target /labels\n", path.string());
+}
 
-std::string chunk_verdict(std::int64_t chunks, std::size_t dataset_bytes) {
-  for (const std::int64_t lanes : {kFewLanes, kManyLanes}) {
+std::string chunk_verdict(std::int64_t chunks, std::size_t dataset_bytes, std::int64_t asked) {
+  const std::vector<std::int64_t> judged = asked > 0 ? std::vector{asked} : std::vector{kFewLanes, kManyLanes};
+  for (const std::int64_t lanes : judged) {
     if (chunks < 10 * lanes && default_order(dataset_bytes) == OrderKind::chunk) {
       return fmt::format(
           "{} chunks are fewer than 10 for each of {} lanes: more than 1.1 × the data would be read. "
@@ -171,7 +189,10 @@ std::string chunk_verdict(std::int64_t chunks, std::size_t dataset_bytes) {
   return "";
 }
 
-std::string inspect(const std::filesystem::path& path) {
+std::string inspect(const std::filesystem::path& path, const InspectOptions& options) {
+  if (std::filesystem::is_regular_file(path)) {
+    return list_file(path);
+  }
   const auto holds_shards = [](const std::filesystem::path& folder) { return std::filesystem::exists(folder / "shard-00000.h5"); };
   std::vector<std::filesystem::path> parts;
   if (std::filesystem::is_directory(path) && !holds_shards(path)) {
@@ -183,7 +204,7 @@ std::string inspect(const std::filesystem::path& path) {
   }
   std::string text;
   for (const std::filesystem::path& part : parts) {
-    text += inspect_dataset(Dataset::open(part));
+    text += inspect_dataset(Dataset::open(part), options);
   }
   return text;
 }

@@ -5,15 +5,24 @@
 #include <filesystem>
 #include <string>
 
+#include "data/dataset.hpp"
+
 namespace lockstep {
 
-/// Reads a whole dataset (or the datasets train/, test/ … in a folder) and tells what is in it: fields, shapes, chunks, range and mean of
-/// each field, samples of each class, and a line for each thing that would trouble training, with what mends it. Throws DataError when
-/// there is no dataset or it is damaged.
-[[nodiscard]] std::string inspect(const std::filesystem::path& path);
+struct InspectOptions {
+  std::int64_t lanes = 0;    ///< that chunks should suffice for; 0: 8 and 64
+  std::int64_t classes = 0;  ///< that labels should be of; 0: as many as there are names
+};
 
-/// A line of advice if a dataset has fewer than 10 chunks for each of 8 or of 64 lanes; else empty. Datasets small enough for order
-/// `sample` are read whole into memory, however they are cut, so they get none.
-[[nodiscard]] std::string chunk_verdict(std::int64_t chunks, std::size_t dataset_bytes);
+/// Reads a whole dataset and tells what is in it: fields, shapes, chunks, range and mean of each field, samples of each class, and a line
+/// for each thing that would trouble training, with what mends it. Throws DataError when it is damaged.
+[[nodiscard]] std::string inspect_dataset(const Dataset& dataset, const InspectOptions& options);
+
+/// The same for a folder, or for the datasets train/, test/ … in it; for an HDF5 file, what it holds. Throws DataError when there is none.
+[[nodiscard]] std::string inspect(const std::filesystem::path& path, const InspectOptions& options = {});
+
+/// A line of advice if a dataset has fewer than 10 chunks for each lane (`lanes` 0: of 8 or of 64); else empty. Datasets small enough for
+/// order `sample` are read whole into memory, however they are cut, so they get none.
+[[nodiscard]] std::string chunk_verdict(std::int64_t chunks, std::size_t dataset_bytes, std::int64_t lanes = 0);
 
 }  // namespace lockstep

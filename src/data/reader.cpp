@@ -145,9 +145,10 @@ BatchReader::State::State(std::shared_ptr<ChunkCache> chunk_cache, const StepTab
   view = view_of(dataset, range);
   for (const Field& field : dataset.fields()) {
     Converter& converter = converters.emplace_back(Converter{field.dtype, static_cast<std::size_t>(field.sample.elements()), {}, {}});
-    if (field.name == "features" && field.dtype != DType::i32 && !dataset.mean().empty()) {
-      converter.mean.assign(dataset.mean().begin(), dataset.mean().end());
-      converter.std.assign(dataset.std().begin(), dataset.std().end());
+    const Statistics& statistics = dataset.statistics(field.name);
+    if (field.dtype != DType::i32 && !statistics.mean.empty()) {
+      converter.mean.assign(statistics.mean.begin(), statistics.mean.end());
+      converter.std.assign(statistics.std.begin(), statistics.std.end());
     } else if (field.dtype == DType::u8) {
       converter.mean = {0};
       converter.std = {1};

@@ -43,9 +43,9 @@ struct ReaderOptions {
 /// What a reader makes of a dataset's fields: names, shapes of a sample and types after conversion.
 [[nodiscard]] std::vector<Field> converted_fields(const Dataset& dataset);
 
-/// Prepares a worker's batches in a background thread, some steps ahead, from one epoch into the next. "features" become f32 and are
-/// normalised, (x − mean) / std with the dataset's numbers for each channel; other u8 fields become f32, i32 fields stay. All buffers are
-/// allocated when it is made. One thread calls next and release.
+/// Prepares a worker's batches in a background thread, some steps ahead, from one epoch into the next. Fields that have
+/// Statistics become f32 and are normalised, (x − mean) / std; other u8 fields become f32, i32 fields stay. All buffers are allocated when
+/// it is made. One thread calls next and release.
 class BatchReader {
  public:
   /// Raises the cache's budget to what this reader holds at once. Throws UsageError if rows and table disagree.

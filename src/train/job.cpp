@@ -119,17 +119,17 @@ JobShape agree_on_job(Communicator& communicator, const Model& model, const Trai
   return job;
 }
 
-void check_dataset(const Model& model, const Dataset& dataset) {
-  check_fields(model, converted_fields(dataset));
+void check_dataset(const Model& model, const Dataset& dataset, const std::string& program) {
+  check_fields(model, converted_fields(dataset), program);
   const Graph& evaluate = model.program("evaluate");
   if (dataset.has_field("labels") && dataset.field("labels").dtype == DType::i32 && evaluate.has_output("logits")) {
     check_labels(dataset, evaluate.type(evaluate.output("logits")).shape[-1]);
   }
 }
 
-std::vector<Field> inputs_of(const Model& model) {
+std::vector<Field> inputs_of(const Model& model, const std::string& program) {
   std::vector<Field> fields;
-  for (const Node& node : model.program("train").nodes()) {
+  for (const Node& node : model.program(program).nodes()) {
     if (node.op == &leaf::input()) {
       std::vector<std::int64_t> sample = node.outputs[0].shape.dims();
       sample.erase(sample.begin());
@@ -139,15 +139,18 @@ std::vector<Field> inputs_of(const Model& model) {
   return fields;
 }
 
-void check_fields(const Model& model, std::span<const Field> fields) {
-  for (const Field& wanted : inputs_of(model)) {
+void check_fields(const Model& model, std::span<const Field> fields, const std::string& program) {
+  for (const Field& wanted : inputs_of(model, program)) {
     const auto field = std::ranges::find(fields, wanted.name, &Field::name);
     if (field == fields.end()) {
       throw DataError(fmt::format("the model reads '{}', which the dataset does not have", wanted.name));
     }
     if (field->sample != wanted.sample || field->dtype != wanted.dtype) {
-      throw DataError(fmt::format("the model reads '{}' as {} {}, but the dataset has {} {}", wanted.name, name_of(wanted.dtype),
-                                  wanted.sample.str(), name_of(field->dtype), field->sample.str()));
+      throw DataError(
+          fmt::format("the model reads '{}' as {} {}, but the dataset has {} {}.\n"
+                      "  Of HDF5 files made elsewhere: PATH:one-hot takes rows of zeros and a one as classes, :index takes whole numbers "
+                      "(classes, tokens), :real takes numbers to compute with, :nhwc puts channels first.",
+                      wanted.name, name_of(wanted.dtype), wanted.sample.str(), name_of(field->dtype), field->sample.str()));
     }
   }
 }

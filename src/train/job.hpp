@@ -17,12 +17,13 @@ namespace lockstep {
 /// Lanes by default or as asked, and every worker's threads.
 [[nodiscard]] JobShape agree_on_job(Communicator& communicator, const Model& model, const TrainSettings& settings);
 
-/// What a model reads, as a dataset's fields.
-[[nodiscard]] std::vector<Field> inputs_of(const Model& model);
+/// What a program of a model reads, as a dataset's fields.
+[[nodiscard]] std::vector<Field> inputs_of(const Model& model, const std::string& program = "train");
 
-/// Throws DataError naming the input that the dataset lacks or whose type differs, or the label that is no class of the model.
-void check_dataset(const Model& model, const Dataset& dataset);
-void check_fields(const Model& model, std::span<const Field> fields);
+/// Throws DataError naming the input of the program that the dataset lacks or whose type differs, or the label that is no class of the
+/// model.
+void check_dataset(const Model& model, const Dataset& dataset, const std::string& program = "train");
+void check_fields(const Model& model, std::span<const Field> fields, const std::string& program = "train");
 
 /// Returns the fingerprint if all workers have the same. Throws UsageError naming the workers that differ from rank 0.
 std::string agree_on_fingerprint(Communicator& communicator, const std::string& mine);

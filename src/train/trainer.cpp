@@ -7,6 +7,7 @@
 #include <csignal>
 #include <iostream>
 
+#include "data/describe_data.hpp"
 #include "plan/lane_price.hpp"
 #include "train/job.hpp"
 #include "train/parameters.hpp"
@@ -180,6 +181,7 @@ class Trainer {
       checkpoint.progress = {{"epoch_loss", epoch_loss_}, {"epoch_samples", epoch_samples_},   {"early_stopping", stopping_.to_json()},
                              {"best_hash", best_hash_},   {"other_machines", other_machines_}, {"history", std::move(history)}};
       checkpoint.settings = experiment();
+      checkpoint.settings["data"] = describe_data(train_);
       checkpoint.fingerprint = fingerprint_;
       checkpoint.dataset_checksum = train_.checksum();
       store_.write(std::move(checkpoint), best);
@@ -366,7 +368,7 @@ TrainResult train(Communicator& communicator, const Model& model, const TrainSet
   check_dataset(model, train);
   for (const std::optional<Dataset>* other : {&validation, &test}) {
     if (*other) {
-      check_dataset(model, **other);
+      check_dataset(model, **other, "evaluate");
     }
   }
   return Trainer(communicator, model, settings, train, validation, test).run();

@@ -32,6 +32,19 @@ TEST(Options, ListsOfWidths) {
   EXPECT_THROW(static_cast<void>(parse_list("0")), UsageError);
 }
 
+TEST(Options, WhatMayBeGivenAgainIsWrittenALineEach) {
+  const auto add = [](Options& options) { options.add().add_options()("input", po::value<std::vector<std::string>>(), ""); };
+  Options options("train", "a test", "lockstep train");
+  add(options);
+  ASSERT_TRUE(options.parse({"--input", "a=/x:nhwc", "--input", "b=/y"}));
+  const std::string file = testing::TempDir() + "options_test_lists.ini";
+  std::ofstream(file) << options.ini();
+  Options again("train", "a test", "lockstep train");
+  add(again);
+  ASSERT_TRUE(again.parse({"--config", file}));
+  EXPECT_EQ(again.values()["input"].as<std::vector<std::string>>(), (std::vector<std::string>{"a=/x:nhwc", "b=/y"}));
+}
+
 class ParsedOptions : public testing::Test {
  protected:
   ParsedOptions() : options("train", "a test", "lockstep train") {

@@ -44,6 +44,12 @@ std::vector<char> xz(const std::vector<char>& bytes, std::uint32_t preset = 6) {
   return packed;
 }
 
+/// Makes `out`/train and, if test images are given, `out`/test.
+void import_idx(const std::filesystem::path& images, const std::filesystem::path& labels, const std::filesystem::path& out,
+                const std::vector<std::string>& class_names = {}, const std::optional<RowSource>& test = {}) {
+  import_rows(idx_rows(images, labels), test, out, {.class_names = class_names});
+}
+
 /// Two images of 2 × 3 and their labels 1, 0.
 struct TwoImages {
   TemporaryFolder folder;
@@ -54,7 +60,7 @@ struct TwoImages {
   [[nodiscard]] std::string refusal() const {
     testing::write_bytes(at("images"), images);
     testing::write_bytes(at("labels"), labels);
-    std::string message = message_of([&] { import_idx({.train = {at("images"), at("labels")}}, at("out")); });
+    std::string message = message_of([&] { import_idx(at("images"), at("labels"), at("out")); });
     EXPECT_FALSE(std::filesystem::exists(at("out") / "train"));
     return message;
   }
@@ -68,16 +74,13 @@ TEST(ImportIdx, PlainGzipAndXzGiveTheSameDataset) {
   write_gz(two.at("labels.gz"), two.labels);
   testing::write_bytes(two.at("packed"), xz(two.images));  // found out by its bytes, not by its name
   testing::write_bytes(two.at("labels.xz"), xz(two.labels));
-  const ImportResult result = import_idx({.train = {two.at("images"), two.at("labels")},
-                                          .test = IdxPair{two.at("images.gz"), two.at("labels.gz"), 1},
-                                          .class_names = {"a", "b"}},
-                                         two.at("plain"));
-  import_idx({.train = {two.at("images.gz"), two.at("labels.gz")}, .class_names = {"a", "b"}}, two.at("gz"));
-  import_idx({.train = {two.at("packed"), two.at("labels.xz")}, .class_names = {"a", "b"}}, two.at("xz"));
-  EXPECT_EQ(result.train_rows, 2);
-  EXPECT_EQ(result.test_rows, 1);
-  EXPECT_DOUBLE_EQ(result.mean, 330.0 / 12);
+  import_idx(two.at("images"), two.at("labels"), two.at("plain"), {"a", "b"},
+             first_rows(idx_rows(two.at("images.gz"), two.at("labels.gz")), 1));
+  import_idx(two.at("images.gz"), two.at("labels.gz"), two.at("gz"), {"a", "b"});
+  import_idx(two.at("packed"), two.at("labels.xz"), two.at("xz"), {"a", "b"});
   const Dataset train = Dataset::open(two.at("plain") / "train");
+  EXPECT_EQ(train.rows(), 2);
+  EXPECT_DOUBLE_EQ(train.mean().at(0), 330.0 / 12);
   EXPECT_EQ(Dataset::open(two.at("gz") / "train").checksum(), train.checksum());
   EXPECT_EQ(Dataset::open(two.at("xz") / "train").checksum(), train.checksum());
   EXPECT_EQ(train.field("features").sample, Shape({1, 2, 3}));
@@ -96,10 +99,12 @@ TEST(ImportIdx, PlainGzipAndXzGiveTheSameDataset) {
 
 TEST(ImportIdx, ForgedSizesAreRefusedWithoutMemory) {
   TwoImages two;
+  two.labels = idx({0xFFFFFFFF}, {0, 1});
   two.images = idx({0xFFFFFFFF, 30000, 30000}, std::vector<char>(100));  // 3.9 exabytes
   expect_contains(two.refusal(), "images: announces 4294967295 x 900000000 bytes, but ends after 100");
   two.images = idx({0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF}, std::vector<char>(100));
   expect_contains(two.refusal(), "which cannot be images or labels");
+  two.labels = idx({2}, {1, 0});
   two.images = idx({0, 2, 3}, {});
   expect_contains(two.refusal(), "announces an array of 0 x 2 x 3");
   two.images = idx({2, 2, 3}, std::vector<char>(11));
@@ -124,15 +129,12 @@ TEST(ImportIdx, OtherFilesAreRefused) {
   two.images = images;
   two.labels = idx({1}, {0});
   expect_contains(two.refusal(), "holds 2 images, but");
-  expect_contains(message_of([&] {
-                    import_idx({.train = {two.at("absent"), two.at("labels")}}, two.at("out"));
-                  }),
-                  "absent: there is no such file");
+  expect_contains(message_of([&] { import_idx(two.at("absent"), two.at("labels"), two.at("out")); }), "absent: there is no such file");
   testing::write_bytes(two.at("labels"), idx({2}, {0, 2}));
   expect_contains(message_of([&] {
-                    import_idx({.train = {two.at("images"), two.at("labels")}, .class_names = {"a", "b"}}, two.at("out"));
+                    import_idx(two.at("images"), two.at("labels"), two.at("out"), {"a", "b"});
                   }),
-                  "holds the class 2 in row 1, but there are 2 class names (0..1)");
+                  "hold the class 2 in row 1, but there are 2 class names (0..1)");
 }
 
 /// 3000 images of 2 × 3 in a file, and what is said of other bytes in its place.
@@ -152,7 +154,7 @@ struct ManyImages {
   }
   [[nodiscard]] std::string refusal(const std::vector<char>& bytes) const {
     testing::write_bytes(images, bytes);
-    return message_of([&] { import_idx({.train = {images, labels}}, folder.path() / "out"); });
+    return message_of([&] { import_idx(images, labels, folder.path() / "out"); });
   }
 };
 
@@ -217,14 +219,13 @@ TEST(ImportIdx, XzThatAsksForMuchMemoryIsRefused) {
 TEST(ImportIdx, TheSmallRealSet) {
   const TemporaryFolder folder;
   const std::filesystem::path source = std::filesystem::path(LOCKSTEP_SOURCE_DIR) / "datasets/fashion-mnist-small-idx";
-  const ImportResult result = import_idx({.train = {source / "train-images-idx3-ubyte.xz", source / "train-labels-idx1-ubyte.xz"},
-                                          .test = IdxPair{source / "t10k-images-idx3-ubyte.xz", source / "t10k-labels-idx1-ubyte.xz"},
-                                          .class_names = fashion_mnist_classes()},
-                                         folder.path());
-  EXPECT_EQ(result.train_rows, 2000);
-  EXPECT_EQ(result.test_rows, 500);
-  EXPECT_NEAR(result.mean, 73, 2);  // the whole set: 72.94 and 90.02
-  EXPECT_NEAR(result.std, 90, 2);
+  import_idx(source / "train-images-idx3-ubyte.xz", source / "train-labels-idx1-ubyte.xz", folder.path(), fashion_mnist_classes(),
+             idx_rows(source / "t10k-images-idx3-ubyte.xz", source / "t10k-labels-idx1-ubyte.xz"));
+  const Dataset train = Dataset::open(folder.path() / "train");
+  EXPECT_EQ(train.rows(), 2000);
+  EXPECT_EQ(Dataset::open(folder.path() / "test").rows(), 500);
+  EXPECT_NEAR(train.mean().at(0), 73, 2);  // the whole set: 72.94 and 90.02
+  EXPECT_NEAR(train.std().at(0), 90, 2);
   EXPECT_NO_THROW(check_labels(Dataset::open(folder.path() / "train"), 10));
   const std::string text = inspect(folder.path());
   expect_contains(text, "2000 rows, 1.5 MiB, 1 shard, 125 chunks of 16 rows");

@@ -1,0 +1,140 @@
+#include "cli/data_options.hpp"
+
+#include <fmt/format.h>
+#include <glob.h>
+
+#include <algorithm>
+#include <iostream>
+
+#include "data/describe_data.hpp"
+#include "data/inspect.hpp"
+#include "data/summary.hpp"
+
+namespace lockstep::cli {
+namespace {
+
+using Texts = std::vector<std::string>;
+
+std::vector<std::filesystem::path> matches(const std::string& pattern) {
+  std::vector<std::filesystem::path> files;
+  glob_t found{};
+  if (glob(pattern.c_str(), GLOB_TILDE, nullptr, &found) == 0) {
+    files.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+  }
+  globfree(&found);
+  std::ranges::sort(files);
+  return files;
+}
+
+/// Rank 0's text to everyone.
+std::string share_text(Communicator& communicator, std::string text) {
+  std::uint64_t size = text.size();
+  communicator.broadcast(std::as_writable_bytes(std::span(&size, 1)), 0, {"what the data are"});
+  text.resize(size);
+  communicator.broadcast(std::as_writable_bytes(std::span(text)), 0, {"what the data are"});
+  return text;
+}
+
+/// Ours; a single file without --input is told apart by what it holds.
+Dataset open_ours(const std::filesystem::path& path) {
+  if (std::filesystem::is_regular_file(path)) {
+    throw UsageError(inspect(path));
+  }
+  return Dataset::open(path);
+}
+
+/// Other files than the training set's: weights are for training alone.
+Dataset open_others(DataFiles like, const std::string& list) {
+  like.files = expand_files(list);
+  like.content.clear();
+  std::erase_if(like.sources, [](const FieldSource& source) { return source.role == Role::weight; });
+  return Dataset::open(like);
+}
+
+}  // namespace
+
+void add_field_options(po::options_description& options) {
+  options.add_options()  //
+      ("input", po::value<Texts>()->value_name("[NAME=]/PATH[:HOW]"),
+       "--data names HDF5 files made elsewhere, and this is what the model reads of them as NAME (features); :nhwc, :index (whole "
+       "numbers), "
+       ":real, :raw (not normalised). May be given again")  //
+      ("target", po::value<Texts>()->value_name("[NAME=]/PATH[:HOW]"),
+       "what it is to predict (labels); also :one-hot. May be given again")  //
+      ("weight", po::value<std::string>()->value_name("/PATH"), "of each training sample in the loss");
+}
+
+std::vector<FieldSource> field_sources(const po::variables_map& values) {
+  std::vector<FieldSource> sources;
+  for (const auto& [option, role] : {std::pair{"input", Role::input}, {"target", Role::target}}) {
+    for (const std::string& text : values.contains(option) ? values[option].as<Texts>() : Texts()) {
+      sources.push_back(FieldSource::parse(text, role));
+    }
+  }
+  if (values.contains("weight")) {
+    sources.push_back(FieldSource::parse(values["weight"].as<std::string>(), Role::weight));
+  }
+  if (!sources.empty() && !values.contains("input")) {
+    throw UsageError("--target and --weight need --input: what the model reads of the files");
+  }
+  return sources;
+}
+
+std::vector<std::filesystem::path> expand_files(const std::string& list) {
+  std::vector<std::filesystem::path> files;
+  for (const std::string& pattern : split_names(list)) {
+    const std::vector<std::filesystem::path> found = matches(pattern);
+    if (found.empty()) {
+      throw DataError(fmt::format("{}: there is no such file.", pattern));
+    }
+    files.insert(files.end(), found.begin(), found.end());
+  }
+  if (const auto folder = std::ranges::find_if(files, [](const auto& file) { return std::filesystem::is_directory(file); });
+      folder != files.end()) {
+    throw DataError(fmt::format("{0}: is a folder. With --input, --data names HDF5 files, such as '{0}/*.h5'.", folder->string()));
+  }
+  return files;
+}
+
+RunData open_data(const po::variables_map& values, Communicator& communicator) {
+  const std::string data = values["data"].as<std::string>();
+  const auto given = [&](const char* option) {
+    return values.contains(option) ? std::optional(values[option].as<std::string>()) : std::nullopt;
+  };
+  const std::vector<FieldSource> sources = field_sources(values);
+  if (sources.empty()) {
+    const std::filesystem::path folder = data;
+    const std::optional<std::string> test =
+        given("test") || !std::filesystem::is_directory(folder / "test") ? given("test") : (folder / "test").string();
+    return {open_ours(training_part(folder)), given("validation") ? std::optional(open_ours(*given("validation"))) : std::nullopt,
+            test ? std::optional(open_ours(*test)) : std::nullopt};
+  }
+  DataFiles files{expand_files(data), sources};
+  std::string measured;
+  if (communicator.rank() == 0) {
+    measure(files);
+    nlohmann::ordered_json json = describe_data(Dataset::open(files));
+    json["content"] = files.content;
+    measured = json.dump();
+  }
+  const auto json = nlohmann::ordered_json::parse(share_text(communicator, measured));
+  files.statistics = files_like(json, {}).statistics;
+  files.content = json.at("content").get<std::string>();
+  return {Dataset::open(files), given("validation") ? std::optional(open_others(files, *given("validation"))) : std::nullopt,
+          given("test") ? std::optional(open_others(files, *given("test"))) : std::nullopt};
+}
+
+Dataset open_like(const nlohmann::ordered_json& description, const po::variables_map& values) {
+  const std::string data = values["data"].as<std::string>();
+  DataFiles like = files_like(description, {});
+  if (const std::vector<FieldSource> sources = field_sources(values); !sources.empty()) {
+    like.sources = sources;
+  }
+  if (std::filesystem::is_directory(data) || like.sources.empty()) {
+    const std::filesystem::path folder = data;
+    return open_ours(std::filesystem::is_directory(folder / "test") ? folder / "test" : folder);
+  }
+  return open_others(like, data);
+}
+
+}  // namespace lockstep::cli

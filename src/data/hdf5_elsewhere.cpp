@@ -1,0 +1,240 @@
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <filesystem>
+
+#include "data/hdf5_call.hpp"
+
+namespace lockstep {
+namespace {
+
+using namespace hdf5;
+using Kind = ElementType::Kind;
+
+ElementType element_type(hid_t type) {
+  const H5T_class_t kind = H5Tget_class(type);
+  ElementType found{Kind::other, H5Tget_size(type), H5Tget_order(type) == H5T_ORDER_BE && H5Tget_size(type) > 1};
+  if (kind == H5T_ENUM && H5Tget_nmembers(type) == 2 && found.bytes == 1) {
+    found.kind = Kind::boolean;  // as h5py stores bool: an enumeration of FALSE and TRUE
+  } else if (kind == H5T_FLOAT && found.bytes <= 8) {
+    found.kind = Kind::real;
+  } else if (kind == H5T_INTEGER && found.bytes <= 8) {
+    found.kind = H5Tget_sign(type) == H5T_SGN_NONE ? Kind::natural : Kind::integer;
+  }
+  return found;
+}
+
+/// IEEE 754 numbers of 2, 4 or 8 bytes, or whole numbers of 1, 2, 4 or 8.
+Handle type_of(const Call& call, ElementType type) {
+  const auto order = type.big_endian ? H5T_ORDER_BE : H5T_ORDER_LE;
+  if (type.kind == Kind::real) {
+    Handle id = call.need(H5Tcopy(type.bytes == 8 ? H5T_IEEE_F64LE : H5T_IEEE_F32LE), H5Tclose);
+    if (type.bytes == 2) {
+      call.check(H5Tset_fields(id, 15, 10, 5, 0, 10));
+      call.check(H5Tset_size(id, 2));
+      call.check(H5Tset_ebias(id, 15));
+    }
+    call.check(H5Tset_order(id, order));
+    return id;
+  }
+  Handle id = call.need(H5Tcopy(type.kind == Kind::integer ? H5T_STD_I8LE : H5T_STD_U8LE), H5Tclose);
+  call.check(H5Tset_size(id, type.bytes));
+  call.check(H5Tset_precision(id, 8 * type.bytes));
+  call.check(H5Tset_order(id, order));
+  return id;
+}
+
+/// Ends the conversion at a value that has no equal among whole numbers of the wanted size, and remembers it.
+H5T_conv_ret_t refuse_inexact(H5T_conv_except_t, hid_t, hid_t, void*, void*, void* found) {
+  *static_cast<bool*>(found) = true;
+  return H5T_CONV_ABORT;
+}
+
+Handle transfer_list(const Call& call, DType dtype, bool* inexact) {
+  Handle list = call.need(H5Pcreate(H5P_DATASET_XFER), H5Pclose);
+  if (dtype != DType::f32) {
+    call.check(H5Pset_type_conv_cb(list, refuse_inexact, inexact));
+  }
+  return list;
+}
+
+struct Filter {
+  H5Z_filter_t id = 0;
+  std::string name;
+};
+
+std::vector<Filter> filters_of(const Call& call, hid_t creation) {
+  constexpr std::array<std::pair<H5Z_filter_t, const char*>, 9> kNames{{{H5Z_FILTER_DEFLATE, "gzip"},
+                                                                        {H5Z_FILTER_SHUFFLE, "shuffle"},
+                                                                        {H5Z_FILTER_FLETCHER32, "fletcher32"},
+                                                                        {H5Z_FILTER_SZIP, "szip"},
+                                                                        {32000, "lzf"},
+                                                                        {32001, "blosc"},
+                                                                        {32004, "lz4"},
+                                                                        {32008, "bitshuffle"},
+                                                                        {32015, "zstd"}}};
+  std::vector<Filter> filters;
+  const int count = H5Pget_nfilters(creation);
+  call.check(count);
+  for (int i = 0; i < count; ++i) {
+    unsigned flags = 0;
+    unsigned config = 0;
+    std::size_t values = 0;
+    const H5Z_filter_t id = H5Pget_filter2(creation, static_cast<unsigned>(i), &flags, &values, nullptr, 0, nullptr, &config);
+    const auto* const known = std::ranges::find(kNames, id, [](const auto& entry) { return entry.first; });
+    filters.push_back({id, known == kNames.end() ? fmt::format("filter {}", id) : known->second});
+  }
+  return filters;
+}
+
+/// A missing file of a virtual dataset would be read as zeros.
+std::string missing_source(const Call& call, hid_t creation, const std::filesystem::path& file) {
+  std::size_t count = 0;
+  call.check(H5Pget_virtual_count(creation, &count));
+  for (std::size_t i = 0; i < count; ++i) {
+    const ssize_t length = H5Pget_virtual_filename(creation, i, nullptr, 0);
+    call.check(length);
+    std::string name(static_cast<std::size_t>(length) + 1, '\0');
+    call.check(H5Pget_virtual_filename(creation, i, name.data(), name.size()));
+    name.resize(static_cast<std::size_t>(length));
+    const bool here = name == "." || name.find('%') != std::string::npos || std::filesystem::exists(file.parent_path() / name) ||
+                      std::filesystem::exists(name);
+    if (!here) {
+      return name;
+    }
+  }
+  return "";
+}
+
+constexpr const char* kUnpack =
+    "python3 -c \"import h5py; a = h5py.File('{0}'); b = h5py.File('unpacked.h5', 'w'); "
+    "[b.create_dataset(p, data=a[p][()], compression='gzip') for p in ['{1}']]\"";
+
+std::string trouble_of(const Call& call, hid_t creation, const std::vector<Filter>& filters, const std::string& file,
+                       const std::string& path, const Hdf5Storage& found) {
+  if (found.type.kind == Kind::other) {
+    return fmt::format("{}: {} holds {} of {} bytes, but only numbers can be read.", file, path, found.type.name(), found.type.bytes);
+  }
+  for (const Filter& filter : filters) {
+    if (H5Zfilter_avail(filter.id) <= 0) {
+      return fmt::format("{}: {} is packed with {}, which this HDF5 cannot unpack.\n  Convert it where h5py is: {}", file, path,
+                         filter.name, fmt::format(kUnpack, file, path));
+    }
+  }
+  if (found.layout == "virtual") {
+    if (const std::string name = missing_source(call, creation, file); !name.empty()) {
+      return fmt::format("{}: {} is virtual, and its part {} is not there: its rows would be read as zeros.\n  Copy that file too.", file,
+                         path, name);
+    }
+  }
+  return "";
+}
+
+/// None where there is no such dataset.
+std::optional<Hdf5Storage> storage_of(const std::string& file, hid_t id, const std::string& path) {
+  const Call call(file, "cannot read the layout of " + path);
+  if (const hid_t there = H5Dopen2(id, path.c_str(), H5P_DEFAULT); there < 0) {
+    return std::nullopt;
+  } else {
+    H5Dclose(there);
+  }
+  const OpenDataset set = open_dataset(call, id, path);
+  const Handle list = call.need(H5Dget_create_plist(set.id), H5Pclose);
+  const std::vector<Filter> filters = filters_of(call, list);
+  Hdf5Storage found{{set.dims.begin(), set.dims.end()}, element_type(set.type), {}, "contiguous", !filters.empty(), ""};
+  if (H5Pget_layout(list) == H5D_CHUNKED) {
+    std::vector<hsize_t> chunk(set.dims.size());
+    call.check(H5Pget_chunk(list, static_cast<int>(chunk.size()), chunk.data()));
+    found.chunk.assign(chunk.begin(), chunk.end());
+    found.layout = fmt::format("chunks of {}", Shape(found.chunk).str());
+    for (const Filter& filter : filters) {
+      found.layout += ", " + filter.name;
+    }
+  } else if (H5Pget_layout(list) == H5D_VIRTUAL) {
+    found.layout = "virtual";
+  }
+  found.trouble = trouble_of(call, list, filters, file, path, found);
+  return found;
+}
+
+}  // namespace
+
+std::string ElementType::name() const {
+  if (kind == Kind::other) {
+    return "text or a compound";
+  }
+  if (kind == Kind::boolean) {
+    return "bool";
+  }
+  const char* const letter = kind == Kind::real ? "f" : kind == Kind::integer ? "i" : "u";
+  return fmt::format("{}{}{}", letter, 8 * bytes, big_endian ? " big-endian" : "");
+}
+
+bool convert_elements(ElementType from, std::span<const std::byte> in, DType to, std::span<std::byte> out) {
+  static const std::string what = "an array";
+  const Call call(what, "cannot be converted");
+  bool inexact = false;
+  const std::size_t count = in.size() / from.bytes;
+  std::vector<std::byte> buffer(count * std::max(from.bytes, size_of(to)));
+  std::ranges::copy(in, buffer.begin());
+  const herr_t status = H5Tconvert(type_of(call, from), in_memory(to), count, buffer.data(), nullptr, transfer_list(call, to, &inexact));
+  if (!inexact) {
+    call.check(status);
+  }
+  std::copy_n(buffer.begin(), count * size_of(to), out.begin());
+  return !inexact;
+}
+
+std::vector<std::string> Hdf5File::datasets() const {
+  const Call call(name_, "cannot be listed");
+  std::vector<std::string> paths;
+  const auto add = [](hid_t group, const char* name, const H5L_info_t*, void* data) -> herr_t {
+    const hid_t id = H5Oopen(group, name, H5P_DEFAULT);
+    if (id < 0) {
+      return 0;  // a link to what is not there
+    }
+    if (H5Iget_type(id) == H5I_DATASET) {
+      static_cast<std::vector<std::string>*>(data)->push_back(std::string("/") + name);
+    }
+    return H5Oclose(id);
+  };
+  call.check(H5Lvisit(id_, H5_INDEX_NAME, H5_ITER_INC, add, &paths));
+  return paths;
+}
+
+Hdf5Storage Hdf5File::storage(const std::string& path) const {
+  if (const std::optional<Hdf5Storage> found = storage_of(name_, id_, path)) {
+    return *found;
+  }
+  const std::vector<std::string> there = datasets();
+  throw Hdf5Error(fmt::format("{}: holds no dataset {}; there {} {}.", name_, path, there.size() == 1 ? "is" : "are",
+                              there.empty() ? "none" : fmt::format("{}", fmt::join(there, ", "))),
+                  false);
+}
+
+void Hdf5File::read_rows_as(const std::string& path, DType dtype, std::int64_t first, std::int64_t rows, std::span<std::byte> bytes) const {
+  const Call call(name_, "cannot read " + rows_of(path, first, rows));
+  const Rows part = select_rows(call, id_, path, dtype, first, rows, bytes.size(), true);
+  bool inexact = false;
+  const bool by_double = dtype != DType::f32 && H5Tget_class(part.set.type) == H5T_FLOAT;
+  std::vector<double> reals(by_double ? part.elements : 0);
+  const Handle list = transfer_list(call, dtype, &inexact);
+  // HDF5 says of some halves that are whole numbers that they are not, so floating-point numbers go by way of doubles.
+  herr_t status = H5Dread(part.set.id, by_double ? H5T_NATIVE_DOUBLE : in_memory(dtype), part.memory, part.set.space,
+                          by_double ? H5P_DEFAULT : static_cast<hid_t>(list), by_double ? static_cast<void*>(reals.data()) : bytes.data());
+  if (by_double && status >= 0) {
+    std::vector<std::byte> buffer(reals.size() * sizeof(double));
+    std::memcpy(buffer.data(), reals.data(), buffer.size());
+    status = H5Tconvert(H5T_NATIVE_DOUBLE, in_memory(dtype), reals.size(), buffer.data(), nullptr, list);
+    std::copy_n(buffer.begin(), bytes.size(), bytes.begin());
+  }
+  if (inexact) {
+    call.refuse(fmt::format("{} hold a value that is no whole number of {}.", rows_of(path, first, rows),
+                            dtype == DType::u8 ? "0..255" : "-2147483648..2147483647"));
+  }
+  call.check(status);
+}
+
+}  // namespace lockstep

@@ -1,0 +1,370 @@
+#include "data/import_csv.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <set>
+
+#include "data/compressed_file.hpp"
+#include "lockstep/error.hpp"
+
+namespace lockstep {
+namespace {
+
+constexpr std::size_t kMostClasses = 10000;
+constexpr std::size_t kFewValues = 20;
+constexpr std::size_t kRowsAtOnce = 4096;
+
+std::optional<double> number(std::string_view text) {
+  text.remove_prefix(text.starts_with('+') ? 1 : 0);
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size() && !text.empty() ? std::optional(value) : std::nullopt;
+}
+
+bool missing(std::string_view cell) {
+  constexpr std::array<std::string_view, 8> kMissing{"", "NA", "N/A", "NaN", "nan", "null", "NULL", "?"};
+  return std::ranges::find(kMissing, cell) != kMissing.end();
+}
+
+/// Cells, line by line.
+class Table {
+ public:
+  Table(const std::filesystem::path& file, char delimiter) : file_(file), delimiter_(delimiter) {}
+
+  [[nodiscard]] char delimiter() const { return delimiter_; }
+  [[nodiscard]] std::string place() const { return fmt::format("{}, line {}", file_.name(), line_); }
+
+  /// The next line that is not empty; false at the end.
+  bool next(std::vector<std::string>& cells) {
+    std::string line;
+    do {
+      if (!read_line(line)) {
+        return false;
+      }
+    } while (line.empty());
+    if (delimiter_ == 0) {
+      constexpr std::string_view kDelimiters = "\t;, ";
+      const auto* const found = std::ranges::find_if(kDelimiters, [&](char c) { return line.find(c) != std::string::npos; });
+      delimiter_ = found == kDelimiters.end() ? ',' : *found;
+    }
+    split(line, cells);
+    return true;
+  }
+
+ private:
+  bool read_line(std::string& line) {
+    line.clear();
+    ++line_;
+    for (;;) {
+      if (at_ == held_) {
+        held_ = file_.read(buffer_);
+        at_ = 0;
+        if (held_ == 0) {
+          break;
+        }
+      }
+      const char c = static_cast<char>(buffer_[at_++]);
+      if (c == '\n') {
+        break;
+      }
+      line += c;
+    }
+    const bool ended = held_ == 0 && line.empty();
+    if (line.ends_with('\r')) {
+      line.pop_back();
+    }
+    if (line_ == 1 && line.starts_with("\xEF\xBB\xBF")) {
+      line.erase(0, 3);
+    }
+    return !ended;
+  }
+
+  /// Cells may stand in double quotes, with "" for a quote; blanks around a cell are not part of it.
+  void split(const std::string& line, std::vector<std::string>& cells) const {
+    cells.assign(1, "");
+    bool quoted = false;
+    for (std::size_t i = 0; i < line.size(); ++i) {
+      if (line[i] == '"' && quoted && i + 1 < line.size() && line[i + 1] == '"') {
+        cells.back() += line[++i];
+      } else if (line[i] == '"') {
+        quoted = !quoted;
+      } else if (line[i] == delimiter_ && !quoted) {
+        if (delimiter_ != ' ' || !cells.back().empty()) {
+          cells.emplace_back();
+        }
+      } else {
+        cells.back() += line[i];
+      }
+    }
+    if (quoted) {
+      throw DataError(fmt::format("{}: a quote does not end.\n  A cell may not reach over several lines.", place()));
+    }
+    if (delimiter_ == ' ' && cells.back().empty()) {
+      cells.pop_back();
+    }
+    for (std::string& cell : cells) {
+      const std::size_t begin = std::min(cell.find_first_not_of(" \t"), cell.size());
+      cell = cell.substr(begin, cell.find_last_not_of(" \t") + 1 - begin);
+    }
+  }
+
+  CompressedFile file_;
+  char delimiter_;
+  std::int64_t line_ = 0;
+  std::array<std::uint8_t, 1 << 16> buffer_{};
+  std::size_t at_ = 0;
+  std::size_t held_ = 0;
+};
+
+/// Its place among the columns, by name or by number.
+std::size_t column(const CsvForm& form, const std::string& wanted, const std::string& file) {
+  if (const auto found = std::ranges::find(form.names, wanted); found != form.names.end()) {
+    return static_cast<std::size_t>(found - form.names.begin());
+  }
+  if (const auto place = number(wanted); place && *place >= 1 && *place <= static_cast<double>(form.names.size())) {
+    return static_cast<std::size_t>(*place) - 1;
+  }
+  throw UsageError(fmt::format("{}: there is no column '{}'; there are {}", file, wanted, fmt::join(form.names, ", ")));
+}
+
+/// Calls `visit(cells)` for each row of data that is taken. The form's names must be known, or `form` be being made.
+template <class Visit>
+void for_each_row(Table& table, const CsvForm& form, std::vector<std::string> cells, bool first_is_data, const Visit& visit) {
+  for (bool more = first_is_data || table.next(cells); more; more = table.next(cells)) {
+    if (cells.size() != form.names.size()) {
+      throw DataError(fmt::format("{}: has {} cells, but there are {} columns.", table.place(), cells.size(), form.names.size()));
+    }
+    const auto lacks = [&](const CsvForm::Column& c) { return missing(cells[c.place]); };
+    const auto feature = std::ranges::find_if(form.features, lacks);
+    const auto target = std::ranges::find_if(form.targets, lacks);
+    if (feature == form.features.end() && target == form.targets.end()) {
+      visit(cells);
+    } else if (!form.options.drop_missing) {
+      throw DataError(fmt::format(
+          "{}: the column '{}' has no value.\n  Leave out such rows with --missing drop, or the column with --ignore {}.", table.place(),
+          (feature != form.features.end() ? *feature : *target).name, (feature != form.features.end() ? *feature : *target).name));
+    }
+  }
+}
+
+double feature_number(const Table& table, const CsvForm::Column& column, const std::string& cell) {
+  const std::optional<double> value = number(cell);
+  if (!value) {
+    throw DataError(
+        fmt::format("{0}: the column '{1}' holds '{2}', which is no number.\n"
+                    "  Make a column for each of its values with --one-hot {1}, or leave it out with --ignore {1}.",
+                    table.place(), column.name, cell));
+  }
+  return *value;
+}
+
+/// In the order of numbers if all are numbers, else of letters.
+std::vector<std::string> in_order(const std::set<std::string>& values) {
+  std::vector<std::string> ordered(values.begin(), values.end());
+  if (std::ranges::all_of(ordered, [](const std::string& v) { return number(v).has_value(); })) {
+    std::ranges::stable_sort(ordered, {}, [](const std::string& v) { return *number(v); });
+  }
+  return ordered;
+}
+
+std::int32_t place_of(const Table& table, const CsvForm::Column& column, const std::string& cell) {
+  const auto found = std::ranges::find(column.values, cell);
+  if (found == column.values.end()) {
+    throw DataError(fmt::format("{}: the column '{}' holds '{}', which the training rows do not have; they have {}.", table.place(),
+                                column.name, cell, fmt::join(column.values, ", ")));
+  }
+  return static_cast<std::int32_t>(found - column.values.begin());
+}
+
+/// The names of the columns from the first line, which is data if there is no header.
+void read_names(CsvForm& form, const std::vector<std::string>& first) {
+  const bool numbers = std::ranges::all_of(first, [](const std::string& cell) { return number(cell) || missing(cell); });
+  form.header = form.options.header.value_or(!numbers);
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    form.names.push_back(form.header ? first[i] : fmt::format("{}", i + 1));
+  }
+}
+
+void choose_columns(CsvForm& form, const std::string& file) {
+  const std::vector<std::string> targets =
+      form.options.targets.empty() ? std::vector{fmt::format("{}", form.names.size())} : form.options.targets;
+  std::set<std::size_t> taken;
+  for (const std::string& name : targets) {
+    const std::size_t place = form.options.targets.empty() ? form.names.size() - 1 : column(form, name, file);
+    form.targets.push_back({place, form.names[place]});
+    taken.insert(place);
+  }
+  for (const std::string& name : form.options.ignored) {
+    taken.insert(column(form, name, file));
+  }
+  for (std::size_t place = 0; place < form.names.size(); ++place) {
+    if (!taken.contains(place)) {
+      form.features.push_back({place, form.names[place]});
+    }
+  }
+  if (form.features.empty()) {
+    throw UsageError(fmt::format("{}: no column is left for features", file));
+  }
+}
+
+/// Whether the target's values are classes.
+bool are_classes(const CsvForm& form, const std::set<std::string>& values) {
+  if (form.options.task != CsvTask::by_values || form.targets.size() > 1) {
+    return form.options.task == CsvTask::classification;
+  }
+  const auto whole = [](const std::string& v) {
+    const auto value = number(v);
+    return value && *value == std::floor(*value) && v.find_first_of(".eE") == std::string::npos;
+  };
+  return std::ranges::any_of(values, [](const std::string& v) { return !number(v); }) ||
+         (values.size() <= kFewValues && std::ranges::all_of(values, whole));
+}
+
+/// Rows as numbers, handed on some at a time.
+class RowBuffer {
+ public:
+  RowBuffer(const CsvForm& form, const RowSink& take) : form_(form), take_(take) {}
+
+  void add(const Table& table, const std::vector<std::string>& row) {
+    for (const CsvForm::Column& feature : form_.features) {
+      if (feature.values.empty()) {
+        features_.push_back(static_cast<float>(feature_number(table, feature, row[feature.place])));
+        continue;
+      }
+      features_.insert(features_.end(), feature.values.size(), 0.0F);
+      *(features_.end() - std::ssize(feature.values) + place_of(table, feature, row[feature.place])) = 1;
+    }
+    for (const CsvForm::Column& target : form_.targets) {
+      if (form_.classifies()) {
+        classes_.push_back(place_of(table, target, row[target.place]));
+      } else {
+        numbers_.push_back(static_cast<float>(feature_number(table, target, row[target.place])));
+      }
+    }
+    if (++held_ == kRowsAtOnce) {
+      flush();
+    }
+  }
+
+  void flush() {
+    if (held_ > 0) {
+      const auto labels = form_.classifies() ? std::as_bytes(std::span(classes_)) : std::as_bytes(std::span(numbers_));
+      take_(std::array{std::as_bytes(std::span(features_)), labels});
+    }
+    features_.clear();
+    numbers_.clear();
+    classes_.clear();
+    held_ = 0;
+  }
+
+ private:
+  const CsvForm& form_;
+  const RowSink& take_;
+  std::vector<float> features_;
+  std::vector<float> numbers_;
+  std::vector<std::int32_t> classes_;
+  std::size_t held_ = 0;
+};
+
+}  // namespace
+
+std::string CsvForm::describe() const {
+  std::size_t width = 0;
+  for (const Column& feature : features) {
+    width += std::max<std::size_t>(1, feature.values.size());
+  }
+  std::vector<std::string> of;
+  for (const Column& target : targets) {
+    of.push_back("'" + target.name + "'");
+  }
+  return fmt::format("{} features; {} {}", width, classifies() ? fmt::format("{} classes of", targets[0].values.size()) : "numbers of",
+                     fmt::join(of, ", "));
+}
+
+CsvForm csv_form(const std::filesystem::path& file, const CsvOptions& options) {
+  CsvForm form{options, false, ',', {}, {}, {}};
+  Table table(file, options.delimiter);
+  std::vector<std::string> cells;
+  if (!table.next(cells)) {
+    throw DataError(fmt::format("{}: is empty.", file.string()));
+  }
+  form.delimiter = table.delimiter();
+  read_names(form, cells);
+  choose_columns(form, file.string());
+  if (options.task == CsvTask::classification && form.targets.size() > 1) {
+    throw UsageError("--task classification takes one --target");
+  }
+  std::set<std::size_t> texts;
+  for (const std::string& name : options.one_hot) {
+    texts.insert(column(form, name, file.string()));
+  }
+  std::set<std::string> target_values;
+  std::vector<std::set<std::string>> values(form.features.size());
+  for_each_row(table, form, cells, !form.header, [&](const std::vector<std::string>& row) {
+    for (std::size_t f = 0; f < form.features.size(); ++f) {
+      const CsvForm::Column& feature = form.features[f];
+      if (texts.contains(feature.place)) {
+        values[f].insert(row[feature.place]);
+      } else {
+        static_cast<void>(feature_number(table, feature, row[feature.place]));
+      }
+    }
+    if (target_values.size() <= kMostClasses) {
+      target_values.insert(row[form.targets[0].place]);
+    }
+  });
+  for (std::size_t f = 0; f < form.features.size(); ++f) {
+    form.features[f].values = in_order(values[f]);
+  }
+  if (are_classes(form, target_values)) {
+    if (target_values.size() > kMostClasses) {
+      throw DataError(
+          fmt::format("{}: the column '{}' has more than {} values, which are no classes.\n  Give --task regression for numbers.",
+                      file.string(), form.targets[0].name, kMostClasses));
+    }
+    form.targets[0].values = in_order(target_values);
+  }
+  return form;
+}
+
+RowSource csv_rows(const std::filesystem::path& file, const CsvForm& form) {
+  std::int64_t width = 0;
+  for (const CsvForm::Column& feature : form.features) {
+    width += std::max<std::int64_t>(1, std::ssize(feature.values));
+  }
+  const auto targets = static_cast<std::int64_t>(form.targets.size());
+  RowSource source;
+  source.fields = {{"features", {width}, DType::f32},
+                   {"labels", targets > 1 ? Shape{targets} : Shape(), form.classifies() ? DType::i32 : DType::f32}};
+  source.normalised = {"features", "labels"};
+  if (form.classifies()) {
+    source.normalised.erase("labels");
+  }
+  const auto rows = [file, form](const auto& visit) {
+    Table table(file, form.delimiter);
+    std::vector<std::string> cells;
+    const bool any = table.next(cells);
+    if (any && form.header && cells != form.names) {
+      throw DataError(fmt::format("{}: has the columns {}, but the training rows have {}.", file.string(), fmt::join(cells, ", "),
+                                  fmt::join(form.names, ", ")));
+    }
+    for_each_row(table, form, cells, any && !form.header, [&](const std::vector<std::string>& row) { visit(table, row); });
+  };
+  rows([&](const Table&, const std::vector<std::string>&) { ++source.rows; });
+  if (source.rows == 0) {
+    throw DataError(fmt::format("{}: holds no rows.", file.string()));
+  }
+  source.read = [form, rows](const RowSink& take) {
+    RowBuffer buffer(form, take);
+    rows([&](const Table& table, const std::vector<std::string>& row) { buffer.add(table, row); });
+    buffer.flush();
+  };
+  return source;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/row_source.hpp"
+
+namespace lockstep {
+
+enum class CsvTask : std::uint8_t { by_values, classification, regression };
+
+/// How to take the columns of a table of text. Columns are named as in the header, or by number from 1.
+struct CsvOptions {
+  char delimiter = 0;                  ///< 0: the first of tab ; , and space that the first line holds
+  std::optional<bool> header{};        ///< none: there is one if a cell of the first line is no number
+  std::vector<std::string> targets{};  ///< empty: the last column
+  std::vector<std::string> ignored{};
+  std::vector<std::string> one_hot{};  ///< columns of text that become a column of 0 and 1 for each of their values
+  CsvTask task = CsvTask::by_values;   ///< by values: classes if the one target is text, or whole numbers of at most 20 values
+  bool drop_missing = false;           ///< leave out rows with an empty cell, NA, NaN, null or ?; else these are errors
+};
+
+/// What the columns of a training table come to.
+struct CsvForm {
+  struct Column {
+    std::size_t place = 0;
+    std::string name;
+    std::vector<std::string> values{};  ///< of a one-hot column, in order
+  };
+  CsvOptions options;
+  bool header = false;
+  char delimiter = ',';
+  std::vector<std::string> names;  ///< of all columns
+  std::vector<Column> features;
+  std::vector<Column> targets;  ///< where they are classes, `values` are their names
+  [[nodiscard]] bool classifies() const { return !targets.empty() && !targets[0].values.empty(); }
+  /// "8 features; classes of 'kind': cat, dog"
+  [[nodiscard]] std::string describe() const;
+};
+
+/// Reads a table (plain, gzip or xz) once. Classes are the values of the target in order: of numbers, or else of letters.
+/// Throws DataError naming line and column, UsageError for columns that are not there.
+[[nodiscard]] CsvForm csv_form(const std::filesystem::path& file, const CsvOptions& options);
+
+/// features f32 [columns]; labels i32 [] for classes, else f32 [] or [targets]; all f32 normalised. Reads the table once to count its rows.
+/// Throws DataError for a table of another form.
+[[nodiscard]] RowSource csv_rows(const std::filesystem::path& file, const CsvForm& form);
+
+}  // namespace lockstep

@@ -1,0 +1,145 @@
+#include "data/row_source.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <memory>
+
+#include "data/dataset_writer.hpp"
+#include "data/order.hpp"
+#include "data/summary.hpp"
+#include "lockstep/error.hpp"
+
+namespace lockstep {
+namespace {
+
+std::int64_t rows_in(const RowSource& source, std::span<const std::span<const std::byte>> values) {
+  return static_cast<std::int64_t>(values[0].size() / source.fields[0].row_bytes());
+}
+
+void check_class_names(std::span<const std::byte> labels, std::int64_t first, std::size_t names, const std::string& where) {
+  for (std::size_t i = 0; i < labels.size() / 4; ++i) {
+    std::int32_t label = 0;
+    std::memcpy(&label, labels.data() + 4 * i, 4);
+    if (label < 0 || static_cast<std::size_t>(label) >= names) {
+      throw DataError(fmt::format("{} hold the class {} in row {}, but there are {} class names (0..{}).\n  Give a name for each class.",
+                                  where, label, first + static_cast<std::int64_t>(i), names, names - 1));
+    }
+  }
+}
+
+/// One pass over the rows: whether they can be trained on, and their statistics.
+std::map<std::string, Statistics> look_through(const RowSource& source, const std::string& where, const ImportOptions& options) {
+  Summary summary(source.fields);
+  std::int64_t row = 0;
+  source.read([&](std::span<const std::span<const std::byte>> values) {
+    for (std::size_t f = 0; f < values.size(); ++f) {
+      summary.add(f, values[f], row, where);
+      if (source.fields[f].name == "labels" && source.fields[f].dtype == DType::i32 && !options.class_names.empty()) {
+        check_class_names(values[f], row, options.class_names.size(), where);
+      }
+    }
+    row += rows_in(source, values);
+  });
+  std::map<std::string, Statistics> statistics;
+  for (std::size_t f = 0; f < source.fields.size(); ++f) {
+    const std::string& name = source.fields[f].name;
+    refuse_non_finite(name, summary.found()[f]);
+    if (source.normalised.contains(name)) {
+      statistics[name] = name == "weight" ? mean_weight(name, summary.found()[f]) : summary.found()[f].statistics();
+    }
+  }
+  return statistics;
+}
+
+void write(const RowSource& source, const std::filesystem::path& folder, const DatasetOptions& options) {
+  DatasetWriter writer(folder, source.fields, source.rows, options);
+  source.read([&](std::span<const std::span<const std::byte>> values) { writer.append(values); });
+  writer.close();
+}
+
+/// The rows that are chosen, in their order.
+RowSource filtered(const RowSource& source, std::int64_t rows, const std::function<bool(std::int64_t)>& chosen) {
+  RowSource result = source;
+  result.rows = rows;
+  result.read = [source, chosen](const RowSink& take) {
+    std::int64_t row = 0;
+    source.read([&](std::span<const std::span<const std::byte>> values) {
+      const std::int64_t count = rows_in(source, values);
+      std::vector<std::vector<std::byte>> kept(values.size());
+      for (std::int64_t i = 0; i < count; ++i, ++row) {
+        for (std::size_t f = 0; f < values.size() && chosen(row); ++f) {
+          const std::size_t width = source.fields[f].row_bytes();
+          const auto bytes = values[f].subspan(static_cast<std::size_t>(i) * width, width);
+          kept[f].insert(kept[f].end(), bytes.begin(), bytes.end());
+        }
+      }
+      if (!kept[0].empty()) {
+        take(std::vector<std::span<const std::byte>>(kept.begin(), kept.end()));
+      }
+    });
+  };
+  return result;
+}
+
+}  // namespace
+
+void import_rows(const RowSource& train, const std::optional<RowSource>& test, const std::filesystem::path& out,
+                 const ImportOptions& options) {
+  if (test && test->fields != train.fields) {
+    throw DataError("the test rows have other fields, shapes or types than the training rows.\n  Give files of the same form.");
+  }
+  const std::map<std::string, Statistics> statistics = look_through(train, "the training rows", options);
+  if (test) {
+    static_cast<void>(look_through(*test, "the test rows", options));
+  }
+  DatasetOptions write_options{options.class_names, {}, {}, statistics, options.chunk_rows, options.rows_per_shard};
+  if (const auto features = statistics.find("features"); features != statistics.end()) {
+    write_options.mean = features->second.mean;
+    write_options.std = features->second.std;
+  }
+  write(train, out / "train", write_options);
+  if (test) {
+    write(*test, out / "test", write_options);
+  }
+}
+
+RowSource rows_of(const Dataset& dataset) {
+  RowSource source{dataset.fields(), dataset.rows(), {}, {}};
+  for (const FieldReading& reading : dataset.readings()) {
+    if (reading.normalised) {
+      source.normalised.insert(reading.field.name);
+    }
+  }
+  source.read = [dataset](const RowSink& take) {
+    for (std::size_t c = 0; c < dataset.chunks().size(); ++c) {
+      const Chunk chunk = dataset.read_chunk(c);
+      take(std::vector<std::span<const std::byte>>(chunk.fields.begin(), chunk.fields.end()));
+    }
+  };
+  return source;
+}
+
+RowSource first_rows(RowSource source, std::int64_t limit) {
+  if (limit <= 0 || limit >= source.rows) {
+    return source;
+  }
+  return filtered(source, limit, [limit](std::int64_t row) { return row < limit; });
+}
+
+std::pair<RowSource, RowSource> split_source(const RowSource& source, double fraction, std::uint64_t seed) {
+  const auto held = std::llround(fraction * static_cast<double>(source.rows));
+  if (!(fraction > 0) || held < 1 || held >= source.rows) {
+    throw UsageError(fmt::format("--test-fraction {} of {} rows leaves none for one of the parts.", fraction, source.rows));
+  }
+  const PhiloxKey key = philox_key(seed, "import", "test");
+  const auto n = static_cast<std::uint64_t>(source.rows);
+  const auto in_test = [=](std::int64_t row) {
+    return permuted(static_cast<std::uint64_t>(row), n, key, 0) < static_cast<std::uint64_t>(held);
+  };
+  return {filtered(source, source.rows - held, [in_test](std::int64_t row) { return !in_test(row); }), filtered(source, held, in_test)};
+}
+
+}  // namespace lockstep
