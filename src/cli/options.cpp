@@ -10,6 +10,7 @@
 #include <cstring>
 #include <fstream>
 #include <iostream>
+#include <iterator>
 #include <thread>
 
 #include "runtime/cores.hpp"
@@ -142,7 +143,7 @@ Pin pins_threads(const po::variables_map& values) {
 
 void add_model_options(po::options_description& options) {
   options.add_options()                                                                                                     //
-      ("model", po::value<std::string>()->default_value("mlp"), "mlp, cnn, resnet20 or gpt")                                //
+      ("model", po::value<std::string>()->default_value("mlp"), "mlp, cnn, resnet20, gpt, or FILE.json")                    //
       ("hidden", po::value<std::string>()->default_value("256,128"), "mlp: widths of the hidden layers")                    //
       ("activation", po::value<std::string>()->default_value("relu"), "sigmoid, tanh, relu, elu, softplus, gelu or silu")   //
       ("dropout", po::value<double>()->default_value(0), "drop each activation of the dense layers with this probability")  //
@@ -165,6 +166,28 @@ ModelOptions model_options(const po::variables_map& values, const Shape& sample,
   options.width = values["width"].as<std::int64_t>();
   options.heads = values["heads"].as<std::int64_t>();
   return options;
+}
+
+std::optional<Model> model_from_file(const po::variables_map& values) {
+  const std::string file = values["model"].as<std::string>();
+  if (!file.ends_with(".json")) {
+    return std::nullopt;
+  }
+  std::ifstream in(file);
+  if (!in) {
+    throw UsageError(fmt::format("--model {}: {}", file, std::strerror(errno)));
+  }
+  try {
+    return Model::from_json({std::istreambuf_iterator<char>(in), {}});
+  } catch (const UsageError& error) {
+    throw UsageError(fmt::format("{}: {}\n  The form of a model file stands in src/nn/README.md; shapes are those of {} samples.", file,
+                                 error.what(), Model::kSomeSamples));
+  }
+}
+
+Model model_for(const po::variables_map& values, const Dataset& dataset) {
+  std::optional<Model> model = model_from_file(values);
+  return model ? *std::move(model) : build_model(model_options(values, dataset.field("features").sample, count_classes(dataset)));
 }
 
 std::filesystem::path training_part(const std::filesystem::path& data) {

@@ -125,8 +125,7 @@ int train_with(const Options& options, Communicator& communicator) {
       std::filesystem::is_directory(data / "test") ? std::optional(Dataset::open(data / "test")) : std::nullopt;
   const std::optional<Dataset> validation =
       values.contains("validation") ? std::optional(Dataset::open(values["validation"].as<std::string>())) : std::nullopt;
-  const std::int64_t classes = count_classes(training);
-  const Model model = build_model(model_options(values, training.field("features").sample, classes));
+  const Model model = model_for(values, training);
   const TrainResult result = train(communicator, model, settings, training, validation, test);
   if (communicator.rank() == 0) {
     if (result.preempted) {
