@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <filesystem>
 #include <iostream>
 
 #include "cli/commands.hpp"
@@ -53,18 +52,7 @@ int main(int argc, char** argv) {
     if (command.name != name) {
       continue;
     }
-    try {
-      return command.run({argv + 2, argv + argc});
-    } catch (const Error& error) {
-      std::cerr << fmt::format("lockstep {}: {}\n", name, error.what());
-      return static_cast<int>(error.code());
-    } catch (const std::filesystem::filesystem_error& error) {
-      std::cerr << fmt::format("lockstep {}: {}: {}\n", name, error.path1().string(), error.code().message());
-      return static_cast<int>(ExitCode::usage);
-    } catch (const std::exception& error) {
-      std::cerr << fmt::format("lockstep {}: unforeseen: {}\n", name, error.what());
-      return 1;
-    }
+    return cli::report_errors("lockstep " + name, [&] { return command.run({argv + 2, argv + argc}); });
   }
   std::cerr << fmt::format("lockstep: there is no command '{}'\n\n", name);
   return usage(std::cerr, static_cast<int>(ExitCode::usage));

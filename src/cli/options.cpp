@@ -68,10 +68,10 @@ bool Options::parse(const Arguments& arguments) {
   return true;
 }
 
-std::string Options::ini() const {
+std::string Options::ini(std::span<const std::string_view> without) const {
   std::string text = fmt::format("# lockstep {}: every option as it was resolved\n", command_);
   for (const auto& [name, value] : values_) {
-    if (name == "config" || name == "help") {
+    if (name == "config" || name == "help" || std::ranges::find(without, name) != without.end()) {
       continue;
     }
     const boost::any& any = value.value();
@@ -210,6 +210,21 @@ int default_threads(const Communicator& communicator) {
     workers += communicator.host(w) == communicator.host(communicator.rank()) ? 1 : 0;
   }
   return std::max(1, here / workers);
+}
+
+int report_errors(const std::string& name, const std::function<int()>& command) {
+  try {
+    return command();
+  } catch (const Error& error) {
+    std::cerr << fmt::format("{}: {}\n", name, error.what());
+    return static_cast<int>(error.code());
+  } catch (const std::filesystem::filesystem_error& error) {
+    std::cerr << fmt::format("{}: {}: {}\n", name, error.path1().string(), error.code().message());
+    return static_cast<int>(ExitCode::usage);
+  } catch (const std::exception& error) {
+    std::cerr << fmt::format("{}: unforeseen: {}\n", name, error.what());
+    return 1;
+  }
 }
 
 int with_workers(double deadline, const std::function<int(Communicator&)>& work) {

@@ -1,21 +1,26 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <iostream>
 #include <limits>
 
 #include "cli/commands.hpp"
 #include "cli/result.hpp"
+#include "lockstep/train.hpp"
+#include "train/job.hpp"
 #include "train/trainer.hpp"
 
 namespace lockstep::cli {
 namespace {
 
-void add_options(po::options_description& options) {
+void add_options(po::options_description& options, bool with_model) {
   options.add_options()                                                                                                          //
       ("data", po::value<std::string>()->required()->value_name("DIR"), "the dataset: DIR/train, and DIR/test if there is one")  //
       ("run", po::value<std::string>()->required()->value_name("DIR"), "the run folder; goes on from its last checkpoint");
-  add_model_options(options);
+  if (with_model) {
+    add_model_options(options);
+  }
   options.add_options()                                                                                                    //
       ("batch", po::value<std::int64_t>()->default_value(128), "samples of a step, over all workers")                      //
       ("lanes", po::value<std::int64_t>()->default_value(0), "lanes the batch is spread over; 0: by batch and model")      //
@@ -116,17 +121,37 @@ TrainSettings settings_from(const Options& options, const Communicator& communic
   return settings;
 }
 
-int train_with(const Options& options, Communicator& communicator) {
+/// The model of the run folder's last checkpoint, if there is one.
+std::optional<Model> model_of_run(const std::filesystem::path& run, Communicator& communicator) {
+  std::optional<Checkpoint> latest;
+  if (communicator.rank() == 0) {
+    latest = CheckpointStore(run, 1).load_latest([](const std::string&) {});  // the trainer reports damage
+  }
+  latest = share_checkpoint(communicator, latest);
+  return latest ? std::optional(Model::from_json(latest->model)) : std::nullopt;
+}
+
+/// Makes the model for a dataset. None: the one that the options ask for; where they ask for none, the run folder's.
+using ModelMaker = std::function<Model(const Dataset&)>;
+
+int train_with(const Options& options, Communicator& communicator, const ModelMaker& make) {
   const po::variables_map& values = options.values();
-  const TrainSettings settings = settings_from(options, communicator);
+  TrainSettings settings = settings_from(options, communicator);
   const std::filesystem::path data = values["data"].as<std::string>();
   const Dataset training = Dataset::open(training_part(data));
   const std::optional<Dataset> test =
       std::filesystem::is_directory(data / "test") ? std::optional(Dataset::open(data / "test")) : std::nullopt;
   const std::optional<Dataset> validation =
       values.contains("validation") ? std::optional(Dataset::open(values["validation"].as<std::string>())) : std::nullopt;
-  const Model model = model_for(values, training);
-  const TrainResult result = train(communicator, model, settings, training, validation, test);
+  std::optional<Model> model = make ? std::optional(make(training)) : std::nullopt;
+  if (!model && std::ranges::all_of(kModelOptions, [&](auto name) { return values[std::string(name)].defaulted(); })) {
+    model = model_of_run(settings.run, communicator);
+    settings.config = model ? options.ini(kModelOptions) : settings.config;
+  }
+  if (!model) {
+    model = model_for(values, training);
+  }
+  const TrainResult result = train(communicator, *model, settings, training, validation, test);
   if (communicator.rank() == 0) {
     if (result.preempted) {
       std::cout << fmt::format("stopped at step {} with a checkpoint, as asked; the same command goes on from there\n", result.step);
@@ -142,18 +167,38 @@ int train_with(const Options& options, Communicator& communicator) {
   return result.preempted ? static_cast<int>(ExitCode::preempted) : 0;
 }
 
-}  // namespace
-
-int run_train(const Arguments& arguments) {
-  Options options("train", "train a model, alone or under mpirun",
-                  "mpirun -n 2 --bind-to none lockstep train --data datasets/fashion-mnist --run runs/first --model cnn --epochs 3");
-  add_options(options.add());
+int run(const Arguments& arguments, const std::string& example, const ModelMaker& make) {
+  Options options("train", "train a model, alone or under mpirun", example);
+  add_options(options.add(), !make);
   if (!options.parse(arguments)) {
     return 0;
   }
   listen_for_stop();
   return with_workers(options.values()["deadline"].as<double>(),
-                      [&](Communicator& communicator) { return train_with(options, communicator); });
+                      [&](Communicator& communicator) { return train_with(options, communicator, make); });
+}
+
+}  // namespace
+
+int run_train(const Arguments& arguments) {
+  return run(arguments, "mpirun -n 2 --bind-to none lockstep train --data datasets/fashion-mnist --run runs/first --model cnn --epochs 3",
+             {});
 }
 
 }  // namespace lockstep::cli
+
+int lockstep::train_main(int argc, char** argv, const std::function<void(nn::Scope&, const DataFacts&)>& write) {
+  const std::string program = argc > 0 ? argv[0] : "train";
+  const auto make = [&](const Dataset& dataset) {
+    DataFacts facts;
+    for (const Field& field : converted_fields(dataset)) {
+      facts.samples[field.name] = field.sample;
+    }
+    facts.classes = dataset.has_field("labels") && dataset.field("labels").dtype == DType::i32 ? cli::count_classes(dataset) : 0;
+    return make_model([&](nn::Scope& scope) { write(scope, facts); });
+  };
+  return cli::report_errors(program, [&] {
+    return cli::run({argv + std::min(argc, 1), argv + argc}, "mpirun -n 2 --bind-to none " + program + " --data DIR --run RUN --epochs 3",
+                    make);
+  });
+}
