@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -72,6 +73,13 @@ struct Model {
   /// Reads either, and what is written by hand (src/nn/README.md). Throws UsageError naming the node at fault and its operands' shapes.
   [[nodiscard]] static Model from_json(const std::string& text);
 };
+
+/// A model that trains no parameter whose name fits one of the patterns (of a shell: * ? [...]): it keeps its starting value, as running
+/// statistics that fit do. No gradient is computed for it. Throws UsageError naming a pattern that fits no tensor, or when nothing is left
+/// to train.
+[[nodiscard]] Model freeze(const Model& model, std::span<const std::string> patterns);
+/// Whether a name fits such a pattern.
+[[nodiscard]] bool fits_pattern(const std::string& name, const std::string& pattern);
 
 /// Outputs "loss:NAME" [n] are losses by name; the loss that is trained on, "loss" [n], is their sum unless it is declared too.
 inline constexpr std::string_view kLossPrefix = "loss:";

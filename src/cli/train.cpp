@@ -21,20 +21,24 @@ void add_options(po::options_description& options, bool with_model) {
   if (with_model) {
     add_model_options(options);
   }
-  options.add_options()                                                                                                    //
-      ("batch", po::value<std::int64_t>()->default_value(128), "samples of a step, over all workers")                      //
-      ("lanes", po::value<std::int64_t>()->default_value(0), "lanes the batch is spread over; 0: by batch and model")      //
-      ("epochs", po::value<std::int64_t>()->default_value(10), "passes over the training samples")                         //
-      ("steps", po::value<std::int64_t>()->default_value(0), "end after so many steps; 0: no limit")                       //
-      ("seed", po::value<std::int64_t>()->default_value(1), "of everything random")                                        //
-      ("limit", po::value<std::int64_t>()->default_value(0), "the first so many training samples; 0: all")                 //
-      ("lr", po::value<double>()->default_value(0.01, "0.01"), "learning rate")                                            //
-      ("schedule", po::value<std::string>()->default_value("constant"), "of the learning rate: constant or cosine")        //
-      ("momentum", po::value<double>()->default_value(0.9, "0.9"), "of SGD")                                               //
-      ("penalty", po::value<std::string>()->default_value("l2:0"), "l2:LAMBDA, on all weights but biases and norms")       //
-      ("order", po::value<std::string>()->default_value("auto"), "of the samples: auto, chunk, sample or sequential")      //
-      ("validation", po::value<std::string>()->value_name("DIR"), "evaluate this dataset after each epoch")                //
-      ("validation-fraction", po::value<double>()->default_value(0), "or keep the last rows of the training part for it")  //
+  options.add_options()                                                                                                              //
+      ("batch", po::value<std::int64_t>()->default_value(128), "samples of a step, over all workers")                                //
+      ("lanes", po::value<std::int64_t>()->default_value(0), "lanes the batch is spread over; 0: by batch and model")                //
+      ("epochs", po::value<std::int64_t>()->default_value(10), "passes over the training samples")                                   //
+      ("steps", po::value<std::int64_t>()->default_value(0), "end after so many steps; 0: no limit")                                 //
+      ("init", po::value<std::string>()->value_name("FILE"), "start from the weights in a safetensors file, under PyTorch's names")  //
+      ("afresh", po::value<std::string>()->value_name("PATTERNS"),
+       "with --init: what starts from its initialiser, such as 'fc.*,norm?.*'")                                                         //
+      ("freeze", po::value<std::string>()->value_name("PATTERNS"), "leave these parameters as they start, such as 'layer1.*,conv1.*'")  //
+      ("seed", po::value<std::int64_t>()->default_value(1), "of everything random")                                                     //
+      ("limit", po::value<std::int64_t>()->default_value(0), "the first so many training samples; 0: all")                              //
+      ("lr", po::value<double>()->default_value(0.01, "0.01"), "learning rate")                                                         //
+      ("schedule", po::value<std::string>()->default_value("constant"), "of the learning rate: constant or cosine")                     //
+      ("momentum", po::value<double>()->default_value(0.9, "0.9"), "of SGD")                                                            //
+      ("penalty", po::value<std::string>()->default_value("l2:0"), "l2:LAMBDA, on all weights but biases and norms")                    //
+      ("order", po::value<std::string>()->default_value("auto"), "of the samples: auto, chunk, sample or sequential")                   //
+      ("validation", po::value<std::string>()->value_name("DIR"), "evaluate this dataset after each epoch")                             //
+      ("validation-fraction", po::value<double>()->default_value(0), "or keep the last rows of the training part for it")               //
       ("patience", po::value<std::int64_t>()->default_value(0),
        "stop after so many epochs without improvement and keep the best; 0: never")                              //
       ("min-delta", po::value<double>()->default_value(0), "what counts as improvement of the validation loss")  //
@@ -150,6 +154,14 @@ int train_with(const Options& options, Communicator& communicator, const ModelMa
   }
   if (!model) {
     model = model_for(values, training);
+  }
+  if (values.contains("freeze")) {
+    model = freeze(*model, split_names(values["freeze"].as<std::string>()));
+  }
+  if (values.contains("init")) {
+    const bool some = values.contains("afresh");
+    settings.start = read_starting_weights(values["init"].as<std::string>(),
+                                           some ? split_names(values["afresh"].as<std::string>()) : std::vector<std::string>());
   }
   const TrainResult result = train(communicator, *model, settings, training, validation, test);
   if (communicator.rank() == 0) {

@@ -98,6 +98,9 @@ class Trainer {
       restore(*checkpoint);
     } else {
       initialise(engine_.layout(), settings_.seed, engine_.set_parameters());
+      if (!settings_.start.file.empty()) {
+        say(take_weights(engine_.layout(), settings_.start, engine_.set_parameters()));
+      }
     }
     static_cast<void>(agree_on_parameters(communicator_, engine_.layout(), engine_.parameters()));
     if (leads()) {
