@@ -183,6 +183,8 @@ class Trainer {
       checkpoint.progress = {{"epoch_loss", epoch_loss_}, {"epoch_samples", epoch_samples_},   {"early_stopping", stopping_.to_json()},
                              {"best_hash", best_hash_},   {"other_machines", other_machines_}, {"history", std::move(history)}};
       checkpoint.settings = experiment();
+      const nlohmann::ordered_json features{{"name", "features"}, {"mean", train_.mean()}, {"std", train_.std()}};
+      checkpoint.settings["data"] = {{"fields", nlohmann::ordered_json::array({features})}, {"classes", train_.class_names()}};
       checkpoint.fingerprint = fingerprint_;
       checkpoint.dataset_checksum = train_.checksum();
       store_.write(std::move(checkpoint), best);
