@@ -127,7 +127,8 @@ const Op& constant();
 /// The name under which `update_state` declares its output, and back.
 inline constexpr std::string_view kStatePrefix = "state:";
 
-/// The initialiser that `Graph::parameter` or `Graph::state` stored in a leaf.
-[[nodiscard]] Initializer initializer_of(const Node& leaf_node);
+/// The initialiser that stands in the attributes of a parameter or state: init ("constant", "uniform", "normal", "glorot" or "he"), init_a
+/// and init_b (0 where they are left out); `otherwise` where there is no init. Throws UsageError on another name, or on none.
+[[nodiscard]] Initializer initializer_of(const Attrs& attrs, std::optional<Initializer> otherwise = std::nullopt);
 
 }  // namespace lockstep

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -59,18 +60,33 @@ namespace lockstep {
 
 /// A model's programs over one table of parameters. Each is written for kBatch samples and made for a lane's size by `rebatch`.
 struct Model {
-  std::map<std::string, Graph> programs;  ///< "train" and "evaluate"
+  static constexpr std::int64_t kSomeSamples = 2;  ///< that programs are written for; any number shows their shapes
+  std::map<std::string, Graph> programs;           ///< "train" and "evaluate"
 
   [[nodiscard]] const Graph& program(const std::string& name) const;
   [[nodiscard]] std::int64_t parameter_count() const;
   /// Batch norm needs lanes of two samples at least.
   [[nodiscard]] std::int64_t least_lane() const;
-  /// The programs as JSON text, and back; reading throws UsageError naming the node at fault.
+  /// The programs as JSON text; the same model gives the same text. `text`: as a person would write it, a node a line.
   [[nodiscard]] std::string json() const;
+  [[nodiscard]] std::string text() const;
+  /// Reads either, and what is written by hand (src/nn/README.md). Throws UsageError naming the node at fault and its operands' shapes.
   [[nodiscard]] static Model from_json(const std::string& text);
 };
 
-/// Calls `write` once for each program. It must create inputs and parameters and declare "loss" [n]; see nn::classify.
+/// A model that trains no parameter whose name fits one of the patterns (of a shell: * ? [...]): it keeps its starting value, as running
+/// statistics that fit do. No gradient is computed for it. Throws UsageError naming a pattern that fits no tensor, or when nothing is left
+/// to train.
+[[nodiscard]] Model freeze(const Model& model, std::span<const std::string> patterns);
+/// Whether a name fits such a pattern.
+[[nodiscard]] bool fits_pattern(const std::string& name, const std::string& pattern);
+
+/// Outputs "loss:NAME" [n] are losses by name; the loss that is trained on, "loss" [n], is their sum unless it is declared too.
+inline constexpr std::string_view kLossPrefix = "loss:";
+
+/// Calls `write` once for each program. It must create inputs and parameters and declare "loss" [n], or losses by name; see nn::classify.
+/// Every other output holds a sample along its first axis too. Throws UsageError where that is not so, or where the program for evaluation
+/// reads a tensor that the one for training does not have.
 [[nodiscard]] Model make_model(const std::function<void(nn::Scope&)>& write);
 
 /// The options of the built-in models.

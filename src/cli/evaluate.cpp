@@ -3,6 +3,7 @@
 #include "cli/commands.hpp"
 #include "cli/data_options.hpp"
 #include "cli/result.hpp"
+#include "cli/trained.hpp"
 #include "train/job.hpp"
 #include "train/parameters.hpp"
 #include "train/safetensors.hpp"
@@ -11,25 +12,10 @@
 namespace lockstep::cli {
 namespace {
 
-/// The checkpoint that a run would end with: the best where it stops early, else the last.
-Checkpoint load(const std::filesystem::path& run) {
-  const CheckpointStore store(run, 1);
-  const auto last = store.load_latest([](const std::string& damage) { std::cerr << "lockstep evaluate: " << damage << "\n"; });
-  if (!last) {
-    throw CheckpointError(fmt::format("{} holds no checkpoint", run.string()));
-  }
-  if (last->settings.value("patience", 0) > 0) {
-    if (const auto best = store.load_best()) {
-      return *best;
-    }
-  }
-  return *last;
-}
-
 int evaluate_with(const po::variables_map& values, Communicator& communicator) {
   std::optional<Checkpoint> mine;
   if (communicator.rank() == 0) {
-    mine = load(values["run"].as<std::string>());
+    mine = load_trained(values["run"].as<std::string>(), "evaluate");
   }
   const Checkpoint checkpoint = share_checkpoint(communicator, mine).value();
   const Model model = Model::from_json(checkpoint.model);

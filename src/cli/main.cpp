@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <filesystem>
 #include <iostream>
 
 #include "cli/commands.hpp"
@@ -21,6 +20,7 @@ constexpr std::array kCommands{
     Command{"inspect", "show what is in a dataset and what would trouble training", cli::run_inspect},
     Command{"train", "train a model, alone or under mpirun", cli::run_train},
     Command{"evaluate", "loss and accuracy of a trained model", cli::run_evaluate},
+    Command{"export", "write a trained model for other programs: safetensors, or ONNX", cli::run_export},
     Command{"plan", "show what a step of a model does and costs", cli::run_plan},
     Command{"bench", "measure the speed of a training step, or of streaming data", cli::run_bench},
 };
@@ -53,18 +53,7 @@ int main(int argc, char** argv) {
     if (command.name != name) {
       continue;
     }
-    try {
-      return command.run({argv + 2, argv + argc});
-    } catch (const Error& error) {
-      std::cerr << fmt::format("lockstep {}: {}\n", name, error.what());
-      return static_cast<int>(error.code());
-    } catch (const std::filesystem::filesystem_error& error) {
-      std::cerr << fmt::format("lockstep {}: {}: {}\n", name, error.path1().string(), error.code().message());
-      return static_cast<int>(ExitCode::usage);
-    } catch (const std::exception& error) {
-      std::cerr << fmt::format("lockstep {}: unforeseen: {}\n", name, error.what());
-      return 1;
-    }
+    return cli::report_errors("lockstep " + name, [&] { return command.run({argv + 2, argv + argc}); });
   }
   std::cerr << fmt::format("lockstep: there is no command '{}'\n\n", name);
   return usage(std::cerr, static_cast<int>(ExitCode::usage));

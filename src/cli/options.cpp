@@ -10,6 +10,7 @@
 #include <cstring>
 #include <fstream>
 #include <iostream>
+#include <iterator>
 #include <thread>
 
 #include "runtime/cores.hpp"
@@ -67,10 +68,10 @@ bool Options::parse(const Arguments& arguments) {
   return true;
 }
 
-std::string Options::ini() const {
+std::string Options::ini(std::span<const std::string_view> without) const {
   std::string text = fmt::format("# lockstep {}: every option as it was resolved\n", command_);
   for (const auto& [name, value] : values_) {
-    if (name == "config" || name == "help") {
+    if (name == "config" || name == "help" || std::ranges::find(without, name) != without.end()) {
       continue;
     }
     const boost::any& any = value.value();
@@ -146,7 +147,7 @@ Pin pins_threads(const po::variables_map& values) {
 
 void add_model_options(po::options_description& options) {
   options.add_options()                                                                                                     //
-      ("model", po::value<std::string>()->default_value("mlp"), "mlp, cnn, resnet20 or gpt")                                //
+      ("model", po::value<std::string>()->default_value("mlp"), "mlp, cnn, resnet20, gpt, or FILE.json")                    //
       ("hidden", po::value<std::string>()->default_value("256,128"), "mlp: widths of the hidden layers")                    //
       ("activation", po::value<std::string>()->default_value("relu"), "sigmoid, tanh, relu, elu, softplus, gelu or silu")   //
       ("dropout", po::value<double>()->default_value(0), "drop each activation of the dense layers with this probability")  //
@@ -171,6 +172,28 @@ ModelOptions model_options(const po::variables_map& values, const Shape& sample,
   return options;
 }
 
+std::optional<Model> model_from_file(const po::variables_map& values) {
+  const std::string file = values["model"].as<std::string>();
+  if (!file.ends_with(".json")) {
+    return std::nullopt;
+  }
+  std::ifstream in(file);
+  if (!in) {
+    throw UsageError(fmt::format("--model {}: {}", file, std::strerror(errno)));
+  }
+  try {
+    return Model::from_json({std::istreambuf_iterator<char>(in), {}});
+  } catch (const UsageError& error) {
+    throw UsageError(fmt::format("{}: {}\n  The form of a model file stands in src/nn/README.md; shapes are those of {} samples.", file,
+                                 error.what(), Model::kSomeSamples));
+  }
+}
+
+Model model_for(const po::variables_map& values, const Dataset& dataset) {
+  std::optional<Model> model = model_from_file(values);
+  return model ? *std::move(model) : build_model(model_options(values, dataset.field("features").sample, count_classes(dataset)));
+}
+
 std::filesystem::path training_part(const std::filesystem::path& data) {
   return std::filesystem::is_directory(data / "train") ? data / "train" : data;
 }
@@ -191,6 +214,21 @@ int default_threads(const Communicator& communicator) {
     workers += communicator.host(w) == communicator.host(communicator.rank()) ? 1 : 0;
   }
   return std::max(1, here / workers);
+}
+
+int report_errors(const std::string& name, const std::function<int()>& command) {
+  try {
+    return command();
+  } catch (const Error& error) {
+    std::cerr << fmt::format("{}: {}\n", name, error.what());
+    return static_cast<int>(error.code());
+  } catch (const std::filesystem::filesystem_error& error) {
+    std::cerr << fmt::format("{}: {}: {}\n", name, error.path1().string(), error.code().message());
+    return static_cast<int>(ExitCode::usage);
+  } catch (const std::exception& error) {
+    std::cerr << fmt::format("{}: unforeseen: {}\n", name, error.what());
+    return 1;
+  }
 }
 
 int with_workers(double deadline, const std::function<int(Communicator&)>& work) {

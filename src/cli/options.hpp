@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <boost/program_options.hpp>
 #include <cstdint>
 #include <filesystem>
@@ -36,7 +37,7 @@ class Options {
   bool parse(const Arguments& arguments);
   [[nodiscard]] const po::variables_map& values() const { return values_; }
   /// Everything that was resolved, as an INI file that --config reads.
-  [[nodiscard]] std::string ini() const;
+  [[nodiscard]] std::string ini(std::span<const std::string_view> without = {}) const;
 
  private:
   std::string command_, summary_, example_;
@@ -60,9 +61,16 @@ class Options {
 /// What --pin asks for.
 [[nodiscard]] Pin pins_threads(const po::variables_map& values);
 
+/// The options that choose a built-in model or a file.
+inline constexpr std::array<std::string_view, 8> kModelOptions{"model",      "hidden", "activation", "dropout",
+                                                               "batch-norm", "depth",  "width",      "heads"};
 void add_model_options(po::options_description& options);
 /// `sample` and `classes` as the data have them.
 [[nodiscard]] ModelOptions model_options(const po::variables_map& values, const Shape& sample, std::int64_t classes);
+/// The model of the file that --model names, where it ends in .json. Throws UsageError naming the file and what is wrong in it.
+[[nodiscard]] std::optional<Model> model_from_file(const po::variables_map& values);
+/// The model that the options ask for: that of a file, or a built-in one for the samples and classes of this dataset.
+[[nodiscard]] Model model_for(const po::variables_map& values, const Dataset& dataset);
 
 /// DIR/train if there is one, else DIR itself.
 [[nodiscard]] std::filesystem::path training_part(const std::filesystem::path& data);
@@ -71,6 +79,9 @@ void add_model_options(po::options_description& options);
 
 /// Cores that this process may use, shared among the workers on this host; at least 1.
 [[nodiscard]] int default_threads(const Communicator& communicator);
+
+/// What `command` returns; where it throws, its exit code, with the reason on stderr after `name`.
+int report_errors(const std::string& name, const std::function<int()>& command);
 
 /// Connects to the other workers, if any, and runs `work`. A worker that fails says why and ends the whole job; a lone one throws.
 int with_workers(double deadline, const std::function<int(Communicator&)>& work);

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <cstring>
+#include <fstream>
 #include <iostream>
 
 #include "cli/commands.hpp"
@@ -58,19 +60,29 @@ int run_plan(const Arguments& arguments) {
       ("classes", po::value<std::int64_t>()->default_value(10), "classes")                                      //
       ("batch", po::value<std::int64_t>()->default_value(128), "samples of a step, over all workers")           //
       ("lanes", po::value<std::int64_t>()->default_value(0), "lanes; 0: the default for this batch and model")  //
-      ("list", po::bool_switch(), "every kernel call");
+      ("list", po::bool_switch(), "every kernel call")                                                          //
+      ("write-model", po::value<std::string>()->value_name("FILE"), "write the model's graphs as JSON, for --model FILE.json");
   if (!options.parse(arguments)) {
     return 0;
   }
   const po::variables_map& values = options.values();
-  const Model model =
-      build_model(model_options(values, Shape(parse_list(values["sample"].as<std::string>())), values["classes"].as<std::int64_t>()));
+  std::optional<Model> model = model_from_file(values);
+  if (!model) {
+    model = build_model(model_options(values, Shape(parse_list(values["sample"].as<std::string>())), values["classes"].as<std::int64_t>()));
+  }
   const std::int64_t batch = values["batch"].as<std::int64_t>();
   const std::int64_t lanes = values["lanes"].as<std::int64_t>();
   if (batch < 1 || lanes < 0 || lanes > batch) {
     throw UsageError(fmt::format("--batch {} and --lanes {} do not fit: 1 ≤ lanes ≤ batch", batch, lanes));
   }
-  print_plan(model, batch, lanes > 0 ? static_cast<int>(lanes) : default_lanes(model, batch), values["list"].as<bool>());
+  print_plan(*model, batch, lanes > 0 ? static_cast<int>(lanes) : default_lanes(*model, batch), values["list"].as<bool>());
+  if (values.contains("write-model")) {
+    const std::string file = values["write-model"].as<std::string>();
+    std::ofstream out(file);
+    if (!(out << model->text() << std::flush)) {
+      throw UsageError(fmt::format("--write-model {}: {}", file, std::strerror(errno)));
+    }
+  }
   return 0;
 }
 

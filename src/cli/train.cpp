@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <iostream>
 #include <limits>
@@ -7,34 +8,42 @@
 #include "cli/commands.hpp"
 #include "cli/data_options.hpp"
 #include "cli/result.hpp"
+#include "lockstep/train.hpp"
+#include "train/job.hpp"
 #include "train/sample_weights.hpp"
 #include "train/trainer.hpp"
 
 namespace lockstep::cli {
 namespace {
 
-void add_options(po::options_description& options) {
+void add_options(po::options_description& options, bool with_model) {
   options.add_options()  //
       ("data", po::value<std::string>()->required()->value_name("DIR"),
        "the dataset: DIR/train, and DIR/test if there is one; or HDF5 files")                    //
       ("test", po::value<std::string>()->value_name("DIR"), "evaluate this dataset at the end")  //
       ("run", po::value<std::string>()->required()->value_name("DIR"), "the run folder; goes on from its last checkpoint");
   add_field_options(options);
-  add_model_options(options);
-  options.add_options()                                                                                                    //
-      ("batch", po::value<std::int64_t>()->default_value(128), "samples of a step, over all workers")                      //
-      ("lanes", po::value<std::int64_t>()->default_value(0), "lanes the batch is spread over; 0: by batch and model")      //
-      ("epochs", po::value<std::int64_t>()->default_value(10), "passes over the training samples")                         //
-      ("steps", po::value<std::int64_t>()->default_value(0), "end after so many steps; 0: no limit")                       //
-      ("seed", po::value<std::int64_t>()->default_value(1), "of everything random")                                        //
-      ("limit", po::value<std::int64_t>()->default_value(0), "the first so many training samples; 0: all")                 //
-      ("lr", po::value<double>()->default_value(0.01, "0.01"), "learning rate")                                            //
-      ("schedule", po::value<std::string>()->default_value("constant"), "of the learning rate: constant or cosine")        //
-      ("momentum", po::value<double>()->default_value(0.9, "0.9"), "of SGD")                                               //
-      ("penalty", po::value<std::string>()->default_value("l2:0"), "l2:LAMBDA, on all weights but biases and norms")       //
-      ("order", po::value<std::string>()->default_value("auto"), "of the samples: auto, chunk, sample or sequential")      //
-      ("validation", po::value<std::string>()->value_name("DIR"), "evaluate this dataset after each epoch")                //
-      ("validation-fraction", po::value<double>()->default_value(0), "or keep the last rows of the training part for it")  //
+  if (with_model) {
+    add_model_options(options);
+  }
+  options.add_options()                                                                                                              //
+      ("batch", po::value<std::int64_t>()->default_value(128), "samples of a step, over all workers")                                //
+      ("lanes", po::value<std::int64_t>()->default_value(0), "lanes the batch is spread over; 0: by batch and model")                //
+      ("epochs", po::value<std::int64_t>()->default_value(10), "passes over the training samples")                                   //
+      ("steps", po::value<std::int64_t>()->default_value(0), "end after so many steps; 0: no limit")                                 //
+      ("init", po::value<std::string>()->value_name("FILE"), "start from the weights in a safetensors file, under PyTorch's names")  //
+      ("afresh", po::value<std::string>()->value_name("PATTERNS"),
+       "with --init: what starts from its initialiser, such as 'fc.*,norm?.*'")                                                         //
+      ("freeze", po::value<std::string>()->value_name("PATTERNS"), "leave these parameters as they start, such as 'layer1.*,conv1.*'")  //
+      ("seed", po::value<std::int64_t>()->default_value(1), "of everything random")                                                     //
+      ("limit", po::value<std::int64_t>()->default_value(0), "the first so many training samples; 0: all")                              //
+      ("lr", po::value<double>()->default_value(0.01, "0.01"), "learning rate")                                                         //
+      ("schedule", po::value<std::string>()->default_value("constant"), "of the learning rate: constant or cosine")                     //
+      ("momentum", po::value<double>()->default_value(0.9, "0.9"), "of SGD")                                                            //
+      ("penalty", po::value<std::string>()->default_value("l2:0"), "l2:LAMBDA, on all weights but biases and norms")                    //
+      ("order", po::value<std::string>()->default_value("auto"), "of the samples: auto, chunk, sample or sequential")                   //
+      ("validation", po::value<std::string>()->value_name("DIR"), "evaluate this dataset after each epoch")                             //
+      ("validation-fraction", po::value<double>()->default_value(0), "or keep the last rows of the training part for it")               //
       ("patience", po::value<std::int64_t>()->default_value(0),
        "stop after so many epochs without improvement and keep the best; 0: never")                              //
       ("min-delta", po::value<double>()->default_value(0), "what counts as improvement of the validation loss")  //
@@ -121,16 +130,43 @@ TrainSettings settings_from(const Options& options, const Communicator& communic
   return settings;
 }
 
-int train_with(const Options& options, Communicator& communicator) {
-  const po::variables_map& values = options.values();
-  const TrainSettings settings = settings_from(options, communicator);
-  const RunData data = open_data(values, communicator);
-  const std::int64_t classes = count_classes(data.training);
-  Model model = build_model(model_options(values, data.training.field("features").sample, classes));
-  if (data.training.has_field("weight")) {
-    model = weigh_samples(std::move(model));
+/// The model of the run folder's last checkpoint, if there is one.
+std::optional<Model> model_of_run(const std::filesystem::path& run, Communicator& communicator) {
+  std::optional<Checkpoint> latest;
+  if (communicator.rank() == 0) {
+    latest = CheckpointStore(run, 1).load_latest([](const std::string&) {});  // the trainer reports damage
   }
-  const TrainResult result = train(communicator, model, settings, data.training, data.validation, data.test);
+  latest = share_checkpoint(communicator, latest);
+  return latest ? std::optional(Model::from_json(latest->model)) : std::nullopt;
+}
+
+/// Makes the model for a dataset. None: the one that the options ask for; where they ask for none, the run folder's.
+using ModelMaker = std::function<Model(const Dataset&)>;
+
+int train_with(const Options& options, Communicator& communicator, const ModelMaker& make) {
+  const po::variables_map& values = options.values();
+  TrainSettings settings = settings_from(options, communicator);
+  const RunData data = open_data(values, communicator);
+  std::optional<Model> model = make ? std::optional(make(data.training)) : std::nullopt;
+  if (!model && std::ranges::all_of(kModelOptions, [&](auto name) { return values[std::string(name)].defaulted(); })) {
+    model = model_of_run(settings.run, communicator);
+    settings.config = model ? options.ini(kModelOptions) : settings.config;
+  }
+  if (!model) {
+    model = model_for(values, data.training);
+  }
+  if (values.contains("freeze")) {
+    model = freeze(*model, split_names(values["freeze"].as<std::string>()));
+  }
+  if (data.training.has_field("weight")) {
+    model = weigh_samples(*std::move(model));
+  }
+  if (values.contains("init")) {
+    const bool some = values.contains("afresh");
+    settings.start = read_starting_weights(values["init"].as<std::string>(),
+                                           some ? split_names(values["afresh"].as<std::string>()) : std::vector<std::string>());
+  }
+  const TrainResult result = train(communicator, *model, settings, data.training, data.validation, data.test);
   if (communicator.rank() == 0) {
     if (result.preempted) {
       std::cout << fmt::format("stopped at step {} with a checkpoint, as asked; the same command goes on from there\n", result.step);
@@ -146,18 +182,38 @@ int train_with(const Options& options, Communicator& communicator) {
   return result.preempted ? static_cast<int>(ExitCode::preempted) : 0;
 }
 
-}  // namespace
-
-int run_train(const Arguments& arguments) {
-  Options options("train", "train a model, alone or under mpirun",
-                  "mpirun -n 2 --bind-to none lockstep train --data datasets/fashion-mnist --run runs/first --model cnn --epochs 3");
-  add_options(options.add());
+int run(const Arguments& arguments, const std::string& example, const ModelMaker& make) {
+  Options options("train", "train a model, alone or under mpirun", example);
+  add_options(options.add(), !make);
   if (!options.parse(arguments)) {
     return 0;
   }
   listen_for_stop();
   return with_workers(options.values()["deadline"].as<double>(),
-                      [&](Communicator& communicator) { return train_with(options, communicator); });
+                      [&](Communicator& communicator) { return train_with(options, communicator, make); });
+}
+
+}  // namespace
+
+int run_train(const Arguments& arguments) {
+  return run(arguments, "mpirun -n 2 --bind-to none lockstep train --data datasets/fashion-mnist --run runs/first --model cnn --epochs 3",
+             {});
 }
 
 }  // namespace lockstep::cli
+
+int lockstep::train_main(int argc, char** argv, const std::function<void(nn::Scope&, const DataFacts&)>& write) {
+  const std::string program = argc > 0 ? argv[0] : "train";
+  const auto make = [&](const Dataset& dataset) {
+    DataFacts facts;
+    for (const Field& field : converted_fields(dataset)) {
+      facts.samples[field.name] = field.sample;
+    }
+    facts.classes = dataset.has_field("labels") && dataset.field("labels").dtype == DType::i32 ? cli::count_classes(dataset) : 0;
+    return make_model([&](nn::Scope& scope) { write(scope, facts); });
+  };
+  return cli::report_errors(program, [&] {
+    return cli::run({argv + std::min(argc, 1), argv + argc}, "mpirun -n 2 --bind-to none " + program + " --data DIR --run RUN --epochs 3",
+                    make);
+  });
+}

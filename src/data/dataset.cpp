@@ -234,11 +234,11 @@ Chunk Dataset::read_chunk(std::size_t chunk) const {
   return result;
 }
 
-void Dataset::for_each_label(const std::function<void(std::int32_t, const ChunkInfo&, std::int64_t)>& visit) const {
-  const std::size_t index = field_index("labels");
+void Dataset::for_each_label(const std::function<void(std::int32_t, const ChunkInfo&, std::int64_t)>& visit, std::string_view name) const {
+  const std::size_t index = field_index(name);
   const Field& labels = fields()[index];
   if (labels.dtype != DType::i32) {
-    throw DataError(fmt::format("{}: /labels is {}, but a class is an i32.", path().string(), name_of(labels.dtype)));
+    throw DataError(fmt::format("{}: /{} is {}, but a class is an i32.", path().string(), name, name_of(labels.dtype)));
   }
   const std::int64_t width = labels.sample.elements();
   for (std::size_t c = 0; c < chunks().size(); ++c) {
@@ -251,16 +251,17 @@ void Dataset::for_each_label(const std::function<void(std::int32_t, const ChunkI
   }
 }
 
-void check_labels(const Dataset& dataset, std::int64_t classes) {
-  dataset.for_each_label([&](std::int32_t label, const ChunkInfo& chunk, std::int64_t row) {
+void check_labels(const Dataset& dataset, std::int64_t classes, std::string_view field) {
+  const auto check = [&](std::int32_t label, const ChunkInfo& chunk, std::int64_t row) {
     if (label < 0 || label >= classes) {
       const std::string advice = label < 0 ? "Labels count from 0. L" : fmt::format("Give --classes {}, or l", label + 1);
-      throw DataError(
-          fmt::format("/labels holds the class {} in row {} of {}, but the model has {} outputs (0..{}).\n"
-                      "  {}ook at the data with: lockstep inspect {}",
-                      label, chunk.first + row, dataset.shard_name(chunk.shard), classes, classes - 1, advice, dataset.path().string()));
+      throw DataError(fmt::format(
+          "/{} holds the class {} in row {} of {}, but the model has {} outputs (0..{}).\n"
+          "  {}ook at the data with: lockstep inspect {}",
+          field, label, chunk.first + row, dataset.shard_name(chunk.shard), classes, classes - 1, advice, dataset.path().string()));
     }
-  });
+  };
+  dataset.for_each_label(check, field);
 }
 
 Split split_rows(std::int64_t rows, std::int64_t limit, double fraction) {

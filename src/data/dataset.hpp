@@ -90,8 +90,9 @@ class Dataset {
   [[nodiscard]] Chunk read_chunk(std::size_t chunk) const;
   /// One field of a chunk.
   [[nodiscard]] std::vector<std::byte> read_field(std::size_t chunk, std::size_t field) const;
-  /// Calls `visit(label, chunk, row in the chunk)` for all labels (i32 [n, ...]). Throws DataError if they are of another type.
-  void for_each_label(const std::function<void(std::int32_t, const ChunkInfo&, std::int64_t)>& visit) const;
+  /// Calls `visit(label, chunk, row in the chunk)` for all labels (i32 [n, ...]) of a field. Throws DataError if they are of another type.
+  void for_each_label(const std::function<void(std::int32_t, const ChunkInfo&, std::int64_t)>& visit,
+                      std::string_view name = "labels") const;
 
  private:
   struct Shard {
@@ -126,8 +127,8 @@ class Dataset {
   std::shared_ptr<State> state_;
 };
 
-/// Reads all labels (i32 [n, ...]) and throws DataError for the first outside 0 … classes − 1, naming value, row and shard.
-void check_labels(const Dataset& dataset, std::int64_t classes);
+/// Reads all labels (i32 [n, ...]) of a field and throws DataError for the first outside 0 … classes − 1, naming value, row and shard.
+void check_labels(const Dataset& dataset, std::int64_t classes, std::string_view field = "labels");
 
 /// A run of rows of a dataset in natural order.
 struct RowRange {

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 
 #include "graph/rewrite.hpp"
 #include "lockstep/error.hpp"
@@ -26,6 +27,9 @@ class LeafOp final : public Op {
   std::string_view name_;
 };
 
+/// By Initializer::Kind's number.
+constexpr std::array<std::string_view, 5> kInitializers{"constant", "uniform", "normal", "glorot", "he"};
+
 constinit const LeafOp kInput("input"), kParameter("parameter"), kState("state"), kScalar("scalar"), kConstant("constant");
 
 Shape with_batch(const Shape& shape, std::int64_t batch) {
@@ -39,9 +43,12 @@ Attrs leaf_attrs(const std::string& name, const Shape& shape, DType dtype) {
 }
 
 Attrs kept_attrs(const std::string& name, const Shape& shape, const Initializer& init) {
+  if (std::ranges::any_of(shape.dims(), [](std::int64_t length) { return length < 1; })) {
+    throw UsageError(fmt::format("'{}' cannot be {}: the length of an axis is at least 1", name, shape.str()));
+  }
   Attrs attrs = leaf_attrs(name, shape, DType::f32);
-  attrs.set("init", static_cast<std::int64_t>(init.kind)).set("init_a", init.a).set("init_b", init.b);
-  return attrs;
+  attrs.set("init", std::string(kInitializers.at(static_cast<std::size_t>(init.kind))));
+  return attrs.set("init_a", init.a).set("init_b", init.b);
 }
 
 }  // namespace
@@ -57,8 +64,16 @@ bool is_leaf(const Op& op) { return &op == &input() || &op == &parameter() || &o
 
 const TensorType& Value::type() const { return graph->type(ref); }
 
-Initializer initializer_of(const Node& node) {
-  return {static_cast<Initializer::Kind>(node.attrs.integer("init")), node.attrs.real("init_a"), node.attrs.real("init_b")};
+Initializer initializer_of(const Attrs& attrs, std::optional<Initializer> otherwise) {
+  if (!attrs.has("init") && otherwise) {
+    return *otherwise;
+  }
+  const auto* const found = std::ranges::find(kInitializers, attrs.text("init"));
+  if (found == kInitializers.end()) {
+    throw UsageError(fmt::format("there is no initialiser '{}'; there are {}", attrs.text("init"), fmt::join(kInitializers, ", ")));
+  }
+  const auto number = [&](const char* key) { return attrs.has(key) ? attrs.real(key) : 0.0; };
+  return {static_cast<Initializer::Kind>(found - kInitializers.begin()), number("init_a"), number("init_b")};
 }
 
 Graph::Graph(std::int64_t batch) : batch_(batch) {
@@ -117,7 +132,8 @@ Value Graph::add(const Op& op, Attrs attrs, const std::vector<Value>& inputs) {
     node.inputs.push_back(v.ref);
     types.push_back(v.type());
   }
-  if (inputs.empty() || node.attrs.has("batch")) {
+  const bool for_samples = node.attrs.has("shape") && std::ranges::find(node.attrs.list("shape"), kBatch) != node.attrs.list("shape").end();
+  if (inputs.empty() || node.attrs.has("batch") || (for_samples && !op.view())) {
     node.attrs.set("batch", batch_);
   }
   node.outputs = op.infer(types, node.attrs);

@@ -1,9 +1,14 @@
 #include "graph/json.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "lockstep/error.hpp"
 #include "lockstep/op.hpp"
@@ -13,31 +18,40 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string ref_text(Ref ref) { return ref.output == 0 ? fmt::format("%{}", ref.node) : fmt::format("%{}.{}", ref.node, ref.output); }
+const std::array kLeaves{&leaf::input, &leaf::parameter, &leaf::state, &leaf::scalar, &leaf::constant};
 
-/// "%3" or "%3.1", of a node before `limit`.
-Ref parse_ref(const Json& json, const Graph& graph, std::string_view where) {
-  const std::string text = json.is_string() ? json.get<std::string>() : json.dump();
-  Ref ref;
-  const char* end = text.data() + text.size();
-  if (text.size() >= 2 && text[0] == '%') {
-    auto [next, error] = std::from_chars(text.data() + 1, end, ref.node);
-    if (error == std::errc() && next != end && *next == '.') {
-      const auto second = std::from_chars(next + 1, end, ref.output);
-      next = second.ptr;
-      error = second.ec;
+/// What each node is called.
+std::vector<std::string> labels_of(const Graph& graph) {
+  std::set<std::string> taken;
+  std::vector<std::string> labels;
+  for (const Node& node : graph.nodes()) {
+    std::string label = leaf::is_leaf(*node.op) ? node.attrs.text_or("name", "") : "";
+    if (label.empty() || label.find(':') != std::string::npos || !taken.insert(label).second) {
+      label = fmt::format("{}_{}", node.op->name(), labels.size());
+      while (!taken.insert(label).second) {
+        label += '_';
+      }
     }
-    if (error == std::errc() && next == end && ref.node >= 0 && static_cast<std::size_t>(ref.node) < graph.nodes().size() &&
-        ref.output >= 0 && static_cast<std::size_t>(ref.output) < graph.node(ref.node).outputs.size()) {
-      return ref;
-    }
+    labels.push_back(label);
   }
-  throw UsageError(fmt::format("{}: '{}' names no earlier node's output", where, text));
+  return labels;
 }
 
-Attrs::Item parse_attr(const Json& json, std::string_view where) {
-  if (json.is_number_integer()) {
-    return json.get<std::int64_t>();
+Json attrs_json(const Node& node, const std::string& label) {
+  Json attrs = Json::object();
+  for (const auto& [key, item] : node.attrs.items()) {
+    const bool said = key == "batch" || (leaf::is_leaf(*node.op) && ((key == "name" && node.attrs.text(key) == label) ||
+                                                                     (key == "dtype" && node.attrs.text(key) == name_of(DType::f32))));
+    if (!said) {
+      std::visit([&, k = key](const auto& value) { attrs[k] = value; }, item);
+    }
+  }
+  return attrs;
+}
+
+Attrs::Item parse_attr(const Json& json, const std::string& key) {
+  if (json.is_number_integer() || json.is_boolean()) {
+    return json.is_boolean() ? std::int64_t{json.get<bool>()} : json.get<std::int64_t>();
   }
   if (json.is_number_float()) {
     return json.get<double>();
@@ -45,87 +59,185 @@ Attrs::Item parse_attr(const Json& json, std::string_view where) {
   if (json.is_string()) {
     return json.get<std::string>();
   }
-  if (json.is_array()) {
-    std::vector<std::int64_t> list;
-    for (const Json& item : json) {
-      if (!item.is_number_integer()) {
-        throw UsageError(fmt::format("{}: a list may hold integers only", where));
+  if (json.is_array() && std::ranges::all_of(json, [](const Json& item) { return item.is_number_integer(); })) {
+    return json.get<std::vector<std::int64_t>>();
+  }
+  throw UsageError(fmt::format("\"{}\": {} is no number, text, truth value or list of integers", key, json.dump()));
+}
+
+/// "'x' f32 [2, 784] and 'w' f32 [10, 784]"
+std::string describe(const std::vector<std::string>& names, const std::vector<Value>& values) {
+  std::vector<std::string> parts;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    parts.push_back(fmt::format("'{}' {}", names[i], values[i].type().str()));
+  }
+  return fmt::format("{}", fmt::join(parts, " and "));
+}
+
+class Reader {
+ public:
+  Reader(Graph& graph, OpLookup lookup, const LayerWriter& write_layer) : graph_(graph), lookup_(lookup), write_layer_(write_layer) {}
+
+  void read(const Json& json) {
+    const auto nodes = json.find("nodes"), outputs = json.find("outputs");
+    if (!json.is_object() || nodes == json.end() || outputs == json.end() || !nodes->is_array() || !outputs->is_object()) {
+      throw UsageError("a graph in JSON is {\"nodes\": [...], \"outputs\": {...}}");
+    }
+    for (std::size_t i = 0; i < nodes->size(); ++i) {
+      read_node((*nodes)[i], fmt::format("node {}", i));
+    }
+    for (const auto& [name, ref] : outputs->items()) {
+      declare(name, ref);
+    }
+  }
+
+ private:
+  void read_node(const Json& json, std::string where) {
+    const auto text = [&](const char* key) {
+      const auto found = json.is_object() ? json.find(key) : json.end();
+      return found != json.end() && found->is_string() ? found->get<std::string>() : "";
+    };
+    const std::string layer = text("layer"), op = text("op"), kind = layer.empty() ? op : layer;
+    std::string name = text("name");
+    where = name.empty() ? where : fmt::format("node '{}'", name);
+    where += kind.empty() ? "" : fmt::format(" ({})", kind);
+    std::string operands;
+    try {
+      if (layer.empty() == op.empty()) {
+        throw UsageError("a node is an object with either \"op\" or \"layer\"");
       }
-      list.push_back(item.get<std::int64_t>());
+      check_keys(json);
+      Attrs attrs;
+      const Json given = json.value("attrs", Json::object());
+      for (const auto& [key, item] : given.items()) {
+        attrs.set(key, parse_attr(item, key));
+      }
+      const auto inputs = json.value("inputs", std::vector<std::string>());
+      std::vector<Value> values;
+      for (const std::string& input : inputs) {
+        values.push_back(find(input));
+      }
+      operands = values.empty() ? "" : " of " + describe(inputs, values);
+      const bool anonymous = name.empty();
+      name = anonymous ? attrs.text_or("name", fmt::format("{}_{}", kind, graph_.nodes().size())) : name;
+      if (!layer.empty() && (anonymous || !write_layer_)) {
+        throw UsageError(anonymous ? "a layer needs a \"name\"; its parameters are called by it" : "no layers are known here");
+      }
+      const Value value = layer.empty() ? add(op, name, attrs, values) : write_layer_({layer, name, values, attrs});
+      if (!named_.emplace(name, value).second) {
+        throw UsageError("an earlier node has this name");
+      }
+    } catch (const UsageError& error) {
+      throw UsageError(fmt::format("{}{}: {}", where, operands, error.what()));
+    } catch (const Json::exception& error) {
+      throw UsageError(fmt::format("{}: it is not written as it should be: {}", where, error.what()));
     }
-    return list;
   }
-  throw UsageError(fmt::format("{}: {} is no number, text or list of integers", where, json.dump()));
-}
 
-/// The output type of a leaf stands in its attributes.
-std::vector<TensorType> leaf_types(const Op& op, const Attrs& attrs) {
-  if (&op == &leaf::constant()) {
-    static_cast<void>(attrs.real("value"));
-    return {TensorType{}};
-  }
-  static_cast<void>(attrs.text("name"));
-  if (&op == &leaf::parameter() || &op == &leaf::state()) {
-    for (const char* key : {"init", "init_a", "init_b"}) {
-      static_cast<void>(attrs.real(key));
+  static void check_keys(const Json& json) {
+    for (const auto& [key, item] : json.items()) {
+      constexpr std::array<std::string_view, 5> kKeys{"name", "op", "layer", "inputs", "attrs"};
+      if (std::ranges::find(kKeys, key) == kKeys.end()) {
+        throw UsageError(fmt::format("a node has no \"{}\", only {}; settings go into \"attrs\"", key, fmt::join(kKeys, ", ")));
+      }
     }
   }
-  return op.infer({}, attrs);
-}
 
-const Op* find_leaf(std::string_view name) {
-  for (const Op* op : {&leaf::input(), &leaf::parameter(), &leaf::state(), &leaf::scalar(), &leaf::constant()}) {
-    if (op->name() == name) {
-      return op;
+  /// "x", or "x:1" for output 1 of x.
+  Value find(const std::string& text) {
+    if (const auto known = named_.find(text); known != named_.end()) {
+      return known->second;
     }
+    const std::size_t colon = text.rfind(':');
+    const auto known = colon == std::string::npos ? named_.end() : named_.find(text.substr(0, colon));
+    int output = 0;
+    const char* const end = text.data() + text.size();
+    const bool numbered = known != named_.end() && std::from_chars(text.data() + colon + 1, end, output) == std::from_chars_result{end, {}};
+    if (!numbered) {
+      throw UsageError(fmt::format("'{}' names no earlier node", text));
+    }
+    return graph_.output_of(known->second, output);
   }
-  return nullptr;
-}
 
-void parse_node(Graph& graph, const Json& json, OpLookup lookup) {
-  const std::string name = json.at("op").get<std::string>();
-  const std::string where = fmt::format("node %{} ({})", graph.nodes().size(), name);
-  const Op* op = find_leaf(name);
-  op = op != nullptr ? op : lookup(name);
-  if (op == nullptr) {
-    throw UsageError(fmt::format("{}: there is no such op", where));
+  Value add(const std::string& op, const std::string& name, const Attrs& attrs, const std::vector<Value>& inputs) {
+    const auto* const known_leaf = std::ranges::find(kLeaves, op, [](auto get) { return get().name(); });
+    if (known_leaf != kLeaves.end()) {
+      if (!inputs.empty()) {
+        throw UsageError("it takes no operands");
+      }
+      return add_leaf((*known_leaf)(), attrs.text_or("name", name), attrs);
+    }
+    const Op* const known = lookup_(op);
+    if (known == nullptr) {
+      throw UsageError("there is no such op");
+    }
+    return graph_.add(*known, attrs, inputs);
   }
-  Node node{op, {}, {}, {}};
-  if (json.contains("attrs")) {
-    for (const auto& [key, item] : json.at("attrs").items()) {
-      node.attrs.set(key, parse_attr(item, where));
+
+  Value add_leaf(const Op& op, const std::string& name, const Attrs& attrs) {
+    if (&op == &leaf::constant()) {
+      return graph_.constant(attrs.real("value"));
+    }
+    if (&op == &leaf::scalar()) {
+      return graph_.scalar(name);
+    }
+    const Shape shape(attrs.list("shape"));
+    if (&op == &leaf::input()) {
+      const auto too_short = [](std::int64_t length) { return length < 1; };
+      if (shape.rank() == 0 || shape[0] != kBatch || std::any_of(shape.dims().begin() + 1, shape.dims().end(), too_short)) {
+        throw UsageError(
+            fmt::format("the shape of an input begins with -1, for the samples, and its other axes have lengths, unlike {}", shape.str()));
+      }
+      return graph_.input(name, shape, dtype_from(attrs.text_or("dtype", "f32")));
+    }
+    const Initializer init = initializer_of(attrs, &op == &leaf::state() ? std::optional(Initializer::zeros()) : std::nullopt);
+    if (&op == &leaf::state()) {
+      momenta_[name] = attrs.has("momentum") ? attrs.real("momentum") : 1;
+      return graph_.state(name, shape, init);
+    }
+    return graph_.parameter(name, shape, init);
+  }
+
+  void declare(const std::string& name, const Json& ref) {
+    try {
+      const Value value = find(ref.is_string() ? ref.get<std::string>() : ref.dump());
+      if (!name.starts_with(kStatePrefix)) {
+        graph_.set_output(name, value);
+        return;
+      }
+      const std::string state = name.substr(kStatePrefix.size());
+      graph_.update_state(state, value, momenta_[state]);
+    } catch (const UsageError& error) {
+      throw UsageError(fmt::format("output '{}': {}", name, error.what()));
     }
   }
-  std::vector<Value> inputs;
-  if (json.contains("inputs")) {
-    for (const Json& item : json.at("inputs")) {
-      inputs.push_back(graph.value(parse_ref(item, graph, where)));
-    }
-  }
-  try {
-    if (leaf::is_leaf(*op)) {
-      node.outputs = leaf_types(*op, node.attrs);
-    }
-    graph.copy_node(node, inputs);
-  } catch (const UsageError& error) {
-    throw UsageError(fmt::format("{}: {}", where, error.what()));
-  }
-}
+
+  Graph& graph_;
+  OpLookup lookup_;
+  const LayerWriter& write_layer_;
+  std::map<std::string, Value> named_;
+  std::map<std::string, double> momenta_;  ///< of states
+};
 
 }  // namespace
 
 Json to_json(const Graph& graph) {
+  const std::vector<std::string> labels = labels_of(graph);
+  const auto ref_text = [&](Ref ref) {
+    const std::string& label = labels[static_cast<std::size_t>(ref.node)];
+    return ref.output == 0 ? label : fmt::format("{}:{}", label, ref.output);
+  };
   Json nodes = Json::array();
   for (const Node& node : graph.nodes()) {
-    Json attrs = Json::object();
-    for (const auto& [key, item] : node.attrs.items()) {
-      std::visit([&, k = key](const auto& value) { attrs[k] = value; }, item);
-    }
-    Json inputs = Json::array();
+    const std::string& label = labels[nodes.size()];
+    Json json{{"name", label}, {"op", node.op->name()}};
     for (const Ref ref : node.inputs) {
-      inputs.push_back(ref_text(ref));
+      json["inputs"].push_back(ref_text(ref));
     }
-    nodes.push_back({{"op", node.op->name()}, {"inputs", inputs}, {"attrs", attrs}});
+    if (Json attrs = attrs_json(node, label); !attrs.empty()) {
+      json["attrs"] = std::move(attrs);
+    }
+    nodes.push_back(std::move(json));
   }
   Json outputs = Json::object();
   for (const auto& [name, ref] : graph.outputs()) {
@@ -134,18 +246,13 @@ Json to_json(const Graph& graph) {
   return {{"nodes", nodes}, {"outputs", outputs}};
 }
 
+void read_graph(Graph& graph, const Json& json, OpLookup lookup, const LayerWriter& write_layer) {
+  Reader(graph, lookup, write_layer).read(json);
+}
+
 Graph graph_from_json(const Json& json, std::int64_t batch, OpLookup lookup) {
   Graph graph(batch);
-  try {
-    for (const Json& node : json.at("nodes")) {
-      parse_node(graph, node, lookup);
-    }
-    for (const auto& [name, ref] : json.at("outputs").items()) {
-      graph.set_output(name, graph.value(parse_ref(ref, graph, "output '" + name + "'")));
-    }
-  } catch (const Json::exception& error) {
-    throw UsageError(fmt::format("the graph is not written as it should be: {}", error.what()));
-  }
+  read_graph(graph, json, lookup);
   return graph;
 }
 

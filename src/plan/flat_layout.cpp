@@ -53,7 +53,8 @@ FlatLayout flat_layout(const Graph& graph, std::int64_t bucket_elements) {
   FlatLayout layout;
   for (const Finished& f : finished) {
     const Node& node = leaf_of(graph, f.trained ? leaf::parameter() : leaf::state(), f.name);
-    FlatTensor tensor{f.name, node.outputs[0].shape, layout.size, node.outputs[0].elements(), f.trained, 0, false, initializer_of(node)};
+    FlatTensor tensor{f.name, node.outputs[0].shape,     layout.size, node.outputs[0].elements(), f.trained, 0,
+                      false,  initializer_of(node.attrs)};
     tensor.momentum = f.trained ? 0 : node.attrs.real("momentum");
     tensor.penalised = f.trained && tensor.shape.rank() >= 2;
     layout.size += (tensor.count + kAlignment - 1) / kAlignment * kAlignment;

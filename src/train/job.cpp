@@ -122,8 +122,10 @@ JobShape agree_on_job(Communicator& communicator, const Model& model, const Trai
 void check_dataset(const Model& model, const Dataset& dataset, const std::string& program) {
   check_fields(model, converted_fields(dataset), program);
   const Graph& evaluate = model.program("evaluate");
-  if (dataset.has_field("labels") && dataset.field("labels").dtype == DType::i32 && evaluate.has_output("logits")) {
-    check_labels(dataset, evaluate.type(evaluate.output("logits")).shape[-1]);
+  for (const Node& node : evaluate.nodes()) {
+    if (node.op->name() == "softmax_cross_entropy" && evaluate.node(node.inputs[1].node).op == &leaf::input()) {
+      check_labels(dataset, evaluate.type(node.inputs[0]).shape[-1], evaluate.node(node.inputs[1].node).attrs.text("name"));
+    }
   }
 }
 

@@ -10,6 +10,9 @@ namespace lockstep {
 namespace {
 
 void mix_state(float momentum, std::int64_t count, const float* g, float* w) {
+  if (momentum == 0) {
+    return;  // frozen: not even a −0 changes
+  }
   for (std::int64_t i = 0; i < count; ++i) {
     w[i] = (1 - momentum) * w[i] + momentum * g[i];
   }

@@ -98,7 +98,12 @@ class Trainer {
     if (checkpoint) {
       restore(*checkpoint);
     } else {
-      initialise(engine_.layout(), settings_.seed, engine_.set_parameters());
+      std::vector<float> start(engine_.parameters().size());  // workers that share memory write the same numbers, once
+      initialise(engine_.layout(), settings_.seed, start);
+      if (!settings_.start.file.empty()) {
+        say(take_weights(engine_.layout(), settings_.start, start));
+      }
+      std::ranges::copy(start, engine_.set_parameters().begin());
     }
     static_cast<void>(agree_on_parameters(communicator_, engine_.layout(), engine_.parameters()));
     if (leads()) {

@@ -12,6 +12,7 @@
 #include "data/order.hpp"
 #include "train/checkpoint.hpp"
 #include "train/early_stopping.hpp"
+#include "train/initial.hpp"
 #include "train/progress.hpp"
 #include "train/run_folder.hpp"
 #include "train/schedule.hpp"
@@ -38,6 +39,7 @@ struct TrainSettings {
   std::uint64_t patience = 0;
   double min_delta = 0;
   std::optional<OrderKind> order;  ///< none: by the dataset's size
+  StartingWeights start;           ///< none where it names no file
   ReduceMode reduce = ReduceMode::exact;
   bool share = true;  ///< memory among the workers of one machine; false: messages
 

@@ -42,6 +42,17 @@ TEST(Graph, JsonReadsBackTheSame) {
   EXPECT_EQ(again.str(), graph.str());
 }
 
+TEST(Graph, JsonKeepsLeavesOfOneNameApart) {
+  Graph graph(2);
+  const Value x = graph.input("x", {kBatch, 3}), w = graph.parameter("x", {3}, Initializer::normal(0.5, 2));
+  const Value odd = graph.parameter("a:1", {3}, Initializer::zeros());
+  graph.set_output("relu_0", relu(add(mul(x, w), odd)));
+  const auto json = to_json(graph);
+  EXPECT_EQ(json["nodes"][1]["name"], "parameter_1");
+  EXPECT_EQ(json["nodes"][2]["name"], "parameter_2");
+  EXPECT_EQ(to_json(graph_from_json(json, 2, op_named)).dump(), json.dump());
+}
+
 TEST(Graph, RebatchInfersEveryShapeAgain) {
   const Graph graph = dense_network(2).rebatch(7);
   EXPECT_EQ(graph.batch(), 7);
@@ -57,10 +68,12 @@ TEST(Graph, JsonNamesTheNodeAtFault) {
     }
     return std::string("no error");
   };
-  EXPECT_NE(read(R"({"nodes":[{"op":"frobnicate"}],"outputs":{}})").find("node %0 (frobnicate)"), std::string::npos);
-  EXPECT_NE(read(R"({"nodes":[{"op":"relu","inputs":["%0"]}],"outputs":{}})").find("'%0'"), std::string::npos);
-  EXPECT_NE(read(R"({"nodes":[{"op":"constant","attrs":{"value":1}}],"outputs":{"y":"%0.1"}})").find("output 'y'"), std::string::npos);
-  EXPECT_NE(read(R"({"nodes":[{"op":"relu","inputs":["%99999999999999"]}],"outputs":{}})").find("relu"), std::string::npos);
+  EXPECT_NE(read(R"({"nodes":[{"op":"frobnicate"}],"outputs":{}})").find("node 0 (frobnicate)"), std::string::npos);
+  EXPECT_NE(read(R"({"nodes":[{"name":"y","op":"relu","inputs":["y"]}],"outputs":{}})").find("node 'y' (relu): 'y'"), std::string::npos);
+  EXPECT_NE(read(R"({"nodes":[{"name":"c","op":"constant","attrs":{"value":1}}],"outputs":{"y":"c:1"}})").find("output 'y'"),
+            std::string::npos);
+  EXPECT_NE(read(R"({"nodes":[{"op":"relu","inputs":["c:99999999999999"]}],"outputs":{}})").find("relu"), std::string::npos);
+  EXPECT_NE(read(R"({"nodes":[{"name":"y","layer":"dense"}],"outputs":{}})").find("no layers are known"), std::string::npos);
 }
 
 TEST(Graph, AParameterDeclaredTwiceMustAgree) {

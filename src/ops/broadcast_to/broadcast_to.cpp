@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "ops/elementwise.hpp"
 
 /// broadcast_to: x repeated as numpy's broadcasting does.  x → y [shape], f32.
@@ -40,12 +38,6 @@ void tile(float* out, const float* const* in, std::size_t n, const Attrs&) {
 constinit const DefinedOp broadcast_to_op(
     {.name = "broadcast_to", .infer = infer, .gradient = gradient, .reference = reference, .tile = tile});
 
-Value broadcast_to(Value x, const Shape& shape) {
-  Attrs attrs{{"shape", shape.dims()}};
-  if (std::find(shape.dims().begin(), shape.dims().end(), kBatch) != shape.dims().end()) {
-    attrs.set("batch", x.graph->batch());  // the graph keeps it up to date
-  }
-  return x.graph->add(broadcast_to_op, std::move(attrs), {x});
-}
+Value broadcast_to(Value x, const Shape& shape) { return x.graph->add(broadcast_to_op, {{"shape", shape.dims()}}, {x}); }
 
 }  // namespace lockstep

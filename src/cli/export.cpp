@@ -1,0 +1,75 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iostream>
+
+#include "cli/commands.hpp"
+#include "cli/trained.hpp"
+#include "nn/onnx.hpp"
+#include "train/safetensors.hpp"
+#include "train/whole_file.hpp"
+
+namespace lockstep::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// A kind of numbers, "mean" or "std", of the fields that are normalised.
+std::map<std::string, std::vector<double>> statistics_of(const Json& data, const char* kind) {
+  std::map<std::string, std::vector<double>> statistics;
+  for (const Json& field : data.value("fields", Json::array())) {
+    if (const auto numbers = field.at(kind).get<std::vector<double>>(); !numbers.empty()) {
+      statistics[field.at("name").get<std::string>()] = numbers;
+    }
+  }
+  return statistics;
+}
+
+/// The graphs and what the data were like, as JSON texts.
+OnnxFacts facts_of(const Checkpoint& checkpoint) {
+  const Json data = checkpoint.settings.value("data", Json::object());
+  OnnxFacts facts{statistics_of(data, "mean"), statistics_of(data, "std"), {{"lockstep_model", checkpoint.model}}};
+  facts.metadata["mean"] = Json(facts.mean).dump();
+  facts.metadata["std"] = Json(facts.std).dump();
+  facts.metadata["classes"] = data.value("classes", Json::array()).dump();
+  return facts;
+}
+
+std::string onnx_of(const Checkpoint& checkpoint) {
+  const auto values = [&](const std::string& name) -> std::span<const float> {
+    return std::ranges::find(checkpoint.parameters, name, &NamedTensor::name)->values;
+  };
+  return to_onnx(Model::from_json(checkpoint.model).program("evaluate"), values, facts_of(checkpoint));
+}
+
+}  // namespace
+
+int run_export(const Arguments& arguments) {
+  Options options("export", "write a trained model for other programs: safetensors, or ONNX",
+                  "lockstep export --run runs/first --to model.onnx");
+  options.add().add_options()                                                             //
+      ("run", po::value<std::string>()->required()->value_name("DIR"), "the run folder")  //
+      ("to", po::value<std::string>()->required()->value_name("FILE"),
+       "FILE.safetensors: the parameters, with mean, std, classes and graph in the metadata; FILE.onnx: a graph for any number of samples");
+  if (!options.parse(arguments)) {
+    return 0;
+  }
+  const std::string file = options.values()["to"].as<std::string>();
+  const bool onnx = file.ends_with(".onnx");
+  if (!onnx && !file.ends_with(".safetensors")) {
+    throw UsageError(fmt::format("--to {}: the file's name ends in .safetensors or .onnx", file));
+  }
+  const Checkpoint checkpoint = load_trained(options.values()["run"].as<std::string>(), "export");
+  if (onnx) {
+    write_whole_file(file, std::string_view(onnx_of(checkpoint)));
+  } else {
+    std::map<std::string, std::string> metadata = facts_of(checkpoint).metadata;
+    metadata["format"] = "pt";
+    write_safetensors(file, checkpoint.parameters, metadata);
+  }
+  std::cout << fmt::format("{}: {} tensors of step {}, parameter hash {}\n", file, checkpoint.parameters.size(), checkpoint.step,
+                           parameter_hash(checkpoint.parameters));
+  return 0;
+}
+
+}  // namespace lockstep::cli

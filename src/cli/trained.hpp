@@ -1,0 +1,13 @@
+#pragma once
+
+#include <filesystem>
+
+#include "train/checkpoint.hpp"
+
+namespace lockstep::cli {
+
+/// The checkpoint that a run would end with: the best where it stops early, else the last. Damaged ones are told of on stderr after
+/// `command`. Throws CheckpointError if there is none.
+[[nodiscard]] Checkpoint load_trained(const std::filesystem::path& run, const char* command);
+
+}  // namespace lockstep::cli

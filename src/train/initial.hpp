@@ -1,0 +1,28 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "plan/flat_layout.hpp"
+#include "train/named_tensor.hpp"
+
+namespace lockstep {
+
+/// Stored weights to start from instead of the initialisers'.
+struct StartingWeights {
+  std::string file;                  ///< for messages
+  std::vector<NamedTensor> tensors;  ///< under the model's names
+  std::vector<std::string> afresh;   ///< patterns: what fits keeps the initialiser's values, whatever the file holds
+  bool operator==(const StartingWeights&) const = default;
+};
+
+/// Reads a safetensors file. Throws CheckpointError naming it and what is wrong with it.
+[[nodiscard]] StartingWeights read_starting_weights(const std::string& file, std::vector<std::string> afresh);
+
+/// Overwrites the tensors of `flat` with the stored ones and gives a sentence that says which start afresh. Throws CheckpointError naming
+/// all tensors that are missing in the file, left over in it or of another shape, but for those that start afresh; `flat` is then as it
+/// was.
+std::string take_weights(const FlatLayout& layout, const StartingWeights& weights, std::span<float> flat);
+
+}  // namespace lockstep
