@@ -76,6 +76,10 @@ std::string Options::ini() const {
     const boost::any& any = value.value();
     if (const auto* s = boost::any_cast<std::string>(&any)) {
       text += fmt::format("{} = {}\n", name, *s);
+    } else if (const auto* list = boost::any_cast<std::vector<std::string>>(&any)) {
+      for (const std::string& each : *list) {
+        text += fmt::format("{} = {}\n", name, each);
+      }
     } else if (const auto* d = boost::any_cast<double>(&any)) {
       text += fmt::format("{} = {}\n", name, *d);
     } else if (const auto* i = boost::any_cast<std::int64_t>(&any)) {

@@ -5,7 +5,9 @@
 #include <limits>
 
 #include "cli/commands.hpp"
+#include "cli/recipe_options.hpp"
 #include "cli/result.hpp"
+#include "cli/task_options.hpp"
 #include "train/trainer.hpp"
 
 namespace lockstep::cli {
@@ -16,6 +18,8 @@ void add_options(po::options_description& options) {
       ("data", po::value<std::string>()->required()->value_name("DIR"), "the dataset: DIR/train, and DIR/test if there is one")  //
       ("run", po::value<std::string>()->required()->value_name("DIR"), "the run folder; goes on from its last checkpoint");
   add_model_options(options);
+  add_task_options(options);
+  add_recipe_options(options);
   options.add_options()                                                                                                    //
       ("batch", po::value<std::int64_t>()->default_value(128), "samples of a step, over all workers")                      //
       ("lanes", po::value<std::int64_t>()->default_value(0), "lanes the batch is spread over; 0: by batch and model")      //
@@ -23,10 +27,6 @@ void add_options(po::options_description& options) {
       ("steps", po::value<std::int64_t>()->default_value(0), "end after so many steps; 0: no limit")                       //
       ("seed", po::value<std::int64_t>()->default_value(1), "of everything random")                                        //
       ("limit", po::value<std::int64_t>()->default_value(0), "the first so many training samples; 0: all")                 //
-      ("lr", po::value<double>()->default_value(0.01, "0.01"), "learning rate")                                            //
-      ("schedule", po::value<std::string>()->default_value("constant"), "of the learning rate: constant or cosine")        //
-      ("momentum", po::value<double>()->default_value(0.9, "0.9"), "of SGD")                                               //
-      ("penalty", po::value<std::string>()->default_value("l2:0"), "l2:LAMBDA, on all weights but biases and norms")       //
       ("order", po::value<std::string>()->default_value("auto"), "of the samples: auto, chunk, sample or sequential")      //
       ("validation", po::value<std::string>()->value_name("DIR"), "evaluate this dataset after each epoch")                //
       ("validation-fraction", po::value<double>()->default_value(0), "or keep the last rows of the training part for it")  //
@@ -63,18 +63,6 @@ std::uint64_t count(const po::variables_map& values, const char* name, std::int6
   return static_cast<std::uint64_t>(number);
 }
 
-double parse_l2(const std::string& text) {
-  if (!text.starts_with("l2:")) {
-    throw UsageError(fmt::format("--penalty {}: give l2:LAMBDA, such as l2:1e-4", text));
-  }
-  char* end = nullptr;
-  const double lambda = std::strtod(text.c_str() + 3, &end);
-  if (end == text.c_str() + 3 || *end != '\0' || !(lambda >= 0)) {
-    throw UsageError(fmt::format("--penalty {}: '{}' is no weight of a penalty", text, text.substr(3)));
-  }
-  return lambda;
-}
-
 TrainSettings settings_from(const Options& options, const Communicator& communicator) {
   const po::variables_map& values = options.values();
   TrainSettings settings;
@@ -85,14 +73,10 @@ TrainSettings settings_from(const Options& options, const Communicator& communic
   settings.seed = count(values, "seed");
   settings.limit = static_cast<std::int64_t>(count(values, "limit"));
   settings.validation_fraction = values["validation-fraction"].as<double>();
-  settings.rate = values["lr"].as<double>();
-  settings.schedule = schedule_from(values["schedule"].as<std::string>());
-  settings.sgd = {values["momentum"].as<double>(), parse_l2(values["penalty"].as<std::string>())};
-  if (!(settings.rate > 0) || !(settings.sgd.momentum >= 0 && settings.sgd.momentum < 1)) {
-    throw UsageError(
-        fmt::format("--lr {} and --momentum {}: a learning rate is above 0, a momentum in [0, 1)", settings.rate, settings.sgd.momentum));
-  }
+  settings.recipe = recipe_from(values);
+  settings.schedule = schedule_from(values["schedule"].as<std::string>(), count(values, "warmup"));
   settings.patience = count(values, "patience");
+  settings.top_k = static_cast<int>(count(values, "top-k", 1, kManyThreads));
   settings.min_delta = values["min-delta"].as<double>();
   const std::string order = values["order"].as<std::string>();
   settings.order = order == "auto" ? std::nullopt : std::optional(order_from(order));
@@ -125,15 +109,17 @@ int train_with(const Options& options, Communicator& communicator) {
       std::filesystem::is_directory(data / "test") ? std::optional(Dataset::open(data / "test")) : std::nullopt;
   const std::optional<Dataset> validation =
       values.contains("validation") ? std::optional(Dataset::open(values["validation"].as<std::string>())) : std::nullopt;
-  const std::int64_t classes = count_classes(training);
-  const Model model = build_model(model_options(values, training.field("features").sample, classes));
+  const Model model = with_augmentation(with_class_weights(model_for_labels(values, training), values, training), values);
   const TrainResult result = train(communicator, model, settings, training, validation, test);
   if (communicator.rank() == 0) {
     if (result.preempted) {
       std::cout << fmt::format("stopped at step {} with a checkpoint, as asked; the same command goes on from there\n", result.step);
     } else {
       if (result.test) {
-        print_accuracy("test", *result.test);
+        print_result("test", *result.test, result.figures);
+      }
+      if (!result.confusion.empty()) {
+        write_confusion(settings.run / "confusion.csv", result.confusion, *test);
       }
       std::cout << fmt::format("parameter hash  {}\nsamples/s       {:.0f}\nrun folder      {}\n", result.parameter_hash,
                                result.samples_per_second, settings.run.string());
