@@ -85,7 +85,7 @@ class GradientFlow {
   [[nodiscard]] virtual std::span<const double> all_sums() const = 0;
   [[nodiscard]] virtual bool asked_to_stop() const = 0;
 
-  // ---- rounds of sums over atoms, for updates that need all sums first; a thread ends one before it begins the next ----
+  // ---- rounds of sums over atoms, for updates that need all sums first; after sums_ready, one after another ----
 
   /// Whether sum_piece may be called for bucket q, again and again until `updated`.
   [[nodiscard]] virtual bool arrived(std::int64_t q) = 0;

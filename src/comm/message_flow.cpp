@@ -327,6 +327,8 @@ class MessageFlow final : public GradientFlow {
       ++s.arrived;
       moved = true;
     }
+    if (s.arrived > step && s.published == step && job_.rounds > 0)
+      static_cast<void>(exchange_.poll(b, Stage::sent));  // others still wait for what of it has not left
     if (s.arrived > step && s.published == step && all_at(s.updated, step + 1)) {
       exchange_.publish(b, parameters_.data());
       ++s.published;

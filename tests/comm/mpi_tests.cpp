@@ -412,6 +412,8 @@ void flow_step(GradientFlow& flow, int thread, std::int64_t step, std::int64_t e
     if (rounds == 0)
       help();
   }
+  while (rounds > 0 && !flow.sums_ready())
+    flow.progress(thread);
   for (int round = 0; round < rounds; ++round)
     add_up_atoms(flow, thread, round);
   const auto all_settled = [&] {
