@@ -53,6 +53,16 @@ enum class Activation : std::uint8_t { none, sigmoid, tanh, relu, elu, softplus,
 /// "correct" [n] (1 where the greatest logit is the label's, else 0), both the mean over a sample's labels where it has several, and
 /// "logits" [n, ..., classes].
 void classify(const Scope& scope, Value logits);
+/// What a regression owes, with the input "labels" f32 of y's shape: "loss" [n] (the mean of a sample's squared errors) and "prediction",
+/// y.
+void regress(const Scope& scope, Value y);
+/// What a classifier owes that says of each of k labels whether a sample has it: logits [n, k], the input "labels" [n, k] of zeros and
+/// ones, f32 or i32: "loss" [n] (sigmoid cross-entropy) and "correct" [n] (1 where logit > 0 says what the label says), both the mean over
+/// a sample's labels, and "logits".
+void label_several(const Scope& scope, Value logits, DType labels = DType::f32);
+
+/// What a model is to learn: classes, numbers, or labels that a sample may have several of.
+enum class Loss : std::uint8_t { cross_entropy, squared_error, sigmoid_cross_entropy };
 
 }  // namespace lockstep::nn
 
@@ -89,11 +99,23 @@ inline constexpr std::string_view kLossPrefix = "loss:";
 /// reads a tensor that the one for training does not have.
 [[nodiscard]] Model make_model(const std::function<void(nn::Scope&)>& write);
 
+/// The model whose training program sees its images (the input "features" [n, C, H, W]) through `augment`. Throws UsageError where there
+/// are no such images, or they are too small.
+[[nodiscard]] Model augment_images(const Model& model, std::int64_t crop, bool flip);
+
+/// The model whose training loss of each sample is multiplied by the weight of its class; the step's loss stays the mean over its samples,
+/// so weights of which the mean over the samples is not 1 scale it. Evaluation stays unweighted. Throws UsageError unless the model reads
+/// one i32 label a sample and there is a weight for each of its classes.
+[[nodiscard]] Model weigh_classes(Model model, std::span<const double> weights);
+
 /// The options of the built-in models.
 struct ModelOptions {
-  std::string name = "mlp";                          ///< "mlp", "cnn", "resnet20" or "gpt"
-  Shape sample;                                      ///< of one sample, such as [1, 28, 28]; gpt: [context]
-  std::int64_t classes = 10;                         ///< gpt: the vocabulary
+  std::string name = "mlp";   ///< "mlp", "cnn", "resnet20" or "gpt"
+  Shape sample;               ///< of one sample, such as [1, 28, 28]; gpt: [context]
+  std::int64_t classes = 10;  ///< outputs; gpt: the vocabulary
+  nn::Loss loss = nn::Loss::cross_entropy;
+  Shape labels;                                      ///< of one sample, where they are no classes
+  DType label_type = DType::f32;                     ///< of several labels
   std::vector<std::int64_t> hidden{256, 128};        ///< mlp: widths of the hidden layers
   nn::Activation activation = nn::Activation::relu;  ///< mlp, cnn
   double dropout = 0;                                ///< mlp, cnn

@@ -106,6 +106,9 @@ Value correct(Value logits, Value labels);
 // ---- random: keyed by (seed, name, step, place in the batch); nothing to save ----
 /// Each element is zero with probability `rate`, else x / (1 − rate). `name` keys the mask. Srivastava et al. 2014.
 Value dropout(Value x, double rate, const std::string& name);
+/// Images x [n, C, H, W], each moved by up to `crop` pixels along both axes, zeros moving in, and mirrored left to right with probability ½
+/// where `flip`. `name` keys the draws.
+Value augment(Value x, std::int64_t crop, bool flip, const std::string& name);
 /// Uniform in [0, 1) / normal with mean 0 and deviation 1. The first axis of `shape` is the place in the batch (kBatch).
 Value random_uniform(Graph& graph, const Shape& shape, const std::string& name);
 Value random_normal(Graph& graph, const Shape& shape, const std::string& name);

@@ -126,7 +126,7 @@ class StreamBench {
   StreamBench(Communicator& communicator, const Workload& workload, const Model& model, const JobShape& job, const Dataset& data,
               std::int64_t batch)
       : table_(data.rows(), batch, job.lanes, static_cast<int>(model.least_lane())),
-        engine_(communicator, model, job, table_.max_lane_samples(), {0.9, 1e-4}) {
+        engine_(communicator, model, job, table_.max_lane_samples(), Recipe::sgd(0.9, 1e-4)) {
     initialise(engine_.layout(), 1, engine_.set_parameters());
     const SyntheticBatch synthetic(workload, batch, job.lanes, engine_.lanes().begin, engine_.lanes().end);
     constexpr int kWarmUp = 20;

@@ -73,7 +73,7 @@ class Source {
 StepMeasure measure_step(Communicator& communicator, const StepJob& job) {
   const Model model = build_model(job.workload.model);
   const JobShape shape = agree_on_job(communicator, model, job.settings);
-  StepEngine engine(communicator, model, shape, (job.settings.batch + shape.lanes - 1) / shape.lanes, {0.9, 1e-4});
+  StepEngine engine(communicator, model, shape, (job.settings.batch + shape.lanes - 1) / shape.lanes, Recipe::sgd(0.9, 1e-4));
   initialise(engine.layout(), 1, engine.set_parameters());
   Source source(job, model, shape.lanes, engine.lanes());
 

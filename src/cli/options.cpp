@@ -77,16 +77,16 @@ std::string Options::ini(std::span<const std::string_view> without) const {
     const boost::any& any = value.value();
     if (const auto* s = boost::any_cast<std::string>(&any)) {
       text += fmt::format("{} = {}\n", name, *s);
+    } else if (const auto* list = boost::any_cast<std::vector<std::string>>(&any)) {
+      for (const std::string& each : *list) {
+        text += fmt::format("{} = {}\n", name, each);
+      }
     } else if (const auto* d = boost::any_cast<double>(&any)) {
       text += fmt::format("{} = {}\n", name, *d);
     } else if (const auto* i = boost::any_cast<std::int64_t>(&any)) {
       text += fmt::format("{} = {}\n", name, *i);
     } else if (const auto* b = boost::any_cast<bool>(&any)) {
       text += fmt::format("{} = {}\n", name, *b);
-    } else if (const auto* each = boost::any_cast<std::vector<std::string>>(&any)) {
-      for (const std::string& item : *each) {
-        text += fmt::format("{} = {}\n", name, item);
-      }
     }
   }
   return text;
@@ -187,11 +187,6 @@ std::optional<Model> model_from_file(const po::variables_map& values) {
     throw UsageError(fmt::format("{}: {}\n  The form of a model file stands in src/nn/README.md; shapes are those of {} samples.", file,
                                  error.what(), Model::kSomeSamples));
   }
-}
-
-Model model_for(const po::variables_map& values, const Dataset& dataset) {
-  std::optional<Model> model = model_from_file(values);
-  return model ? *std::move(model) : build_model(model_options(values, dataset.field("features").sample, count_classes(dataset)));
 }
 
 std::filesystem::path training_part(const std::filesystem::path& data) {

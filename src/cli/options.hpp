@@ -69,8 +69,6 @@ void add_model_options(po::options_description& options);
 [[nodiscard]] ModelOptions model_options(const po::variables_map& values, const Shape& sample, std::int64_t classes);
 /// The model of the file that --model names, where it ends in .json. Throws UsageError naming the file and what is wrong in it.
 [[nodiscard]] std::optional<Model> model_from_file(const po::variables_map& values);
-/// The model that the options ask for: that of a file, or a built-in one for the samples and classes of this dataset.
-[[nodiscard]] Model model_for(const po::variables_map& values, const Dataset& dataset);
 
 /// DIR/train if there is one, else DIR itself.
 [[nodiscard]] std::filesystem::path training_part(const std::filesystem::path& data);

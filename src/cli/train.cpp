@@ -7,7 +7,9 @@
 
 #include "cli/commands.hpp"
 #include "cli/data_options.hpp"
+#include "cli/recipe_options.hpp"
 #include "cli/result.hpp"
+#include "cli/task_options.hpp"
 #include "lockstep/train.hpp"
 #include "train/job.hpp"
 #include "train/sample_weights.hpp"
@@ -26,6 +28,8 @@ void add_options(po::options_description& options, bool with_model) {
   if (with_model) {
     add_model_options(options);
   }
+  add_task_options(options);
+  add_recipe_options(options);
   options.add_options()                                                                                                              //
       ("batch", po::value<std::int64_t>()->default_value(128), "samples of a step, over all workers")                                //
       ("lanes", po::value<std::int64_t>()->default_value(0), "lanes the batch is spread over; 0: by batch and model")                //
@@ -37,10 +41,6 @@ void add_options(po::options_description& options, bool with_model) {
       ("freeze", po::value<std::string>()->value_name("PATTERNS"), "leave these parameters as they start, such as 'layer1.*,conv1.*'")  //
       ("seed", po::value<std::int64_t>()->default_value(1), "of everything random")                                                     //
       ("limit", po::value<std::int64_t>()->default_value(0), "the first so many training samples; 0: all")                              //
-      ("lr", po::value<double>()->default_value(0.01, "0.01"), "learning rate")                                                         //
-      ("schedule", po::value<std::string>()->default_value("constant"), "of the learning rate: constant or cosine")                     //
-      ("momentum", po::value<double>()->default_value(0.9, "0.9"), "of SGD")                                                            //
-      ("penalty", po::value<std::string>()->default_value("l2:0"), "l2:LAMBDA, on all weights but biases and norms")                    //
       ("order", po::value<std::string>()->default_value("auto"), "of the samples: auto, chunk, sample or sequential")                   //
       ("validation", po::value<std::string>()->value_name("DIR"), "evaluate this dataset after each epoch")                             //
       ("validation-fraction", po::value<double>()->default_value(0), "or keep the last rows of the training part for it")               //
@@ -77,18 +77,6 @@ std::uint64_t count(const po::variables_map& values, const char* name, std::int6
   return static_cast<std::uint64_t>(number);
 }
 
-double parse_l2(const std::string& text) {
-  if (!text.starts_with("l2:")) {
-    throw UsageError(fmt::format("--penalty {}: give l2:LAMBDA, such as l2:1e-4", text));
-  }
-  char* end = nullptr;
-  const double lambda = std::strtod(text.c_str() + 3, &end);
-  if (end == text.c_str() + 3 || *end != '\0' || !(lambda >= 0)) {
-    throw UsageError(fmt::format("--penalty {}: '{}' is no weight of a penalty", text, text.substr(3)));
-  }
-  return lambda;
-}
-
 TrainSettings settings_from(const Options& options, const Communicator& communicator) {
   const po::variables_map& values = options.values();
   TrainSettings settings;
@@ -99,14 +87,10 @@ TrainSettings settings_from(const Options& options, const Communicator& communic
   settings.seed = count(values, "seed");
   settings.limit = static_cast<std::int64_t>(count(values, "limit"));
   settings.validation_fraction = values["validation-fraction"].as<double>();
-  settings.rate = values["lr"].as<double>();
-  settings.schedule = schedule_from(values["schedule"].as<std::string>());
-  settings.sgd = {values["momentum"].as<double>(), parse_l2(values["penalty"].as<std::string>())};
-  if (!(settings.rate > 0) || !(settings.sgd.momentum >= 0 && settings.sgd.momentum < 1)) {
-    throw UsageError(
-        fmt::format("--lr {} and --momentum {}: a learning rate is above 0, a momentum in [0, 1)", settings.rate, settings.sgd.momentum));
-  }
+  settings.recipe = recipe_from(values);
+  settings.schedule = schedule_from(values["schedule"].as<std::string>(), count(values, "warmup"));
   settings.patience = count(values, "patience");
+  settings.top_k = static_cast<int>(count(values, "top-k", 1, kManyThreads));
   settings.min_delta = values["min-delta"].as<double>();
   const std::string order = values["order"].as<std::string>();
   settings.order = order == "auto" ? std::nullopt : std::optional(order_from(order));
@@ -122,6 +106,11 @@ TrainSettings settings_from(const Options& options, const Communicator& communic
   settings.cache = parse_bytes(values["cache"].as<std::string>());
   settings.log_every = parse_seconds(values["log-every"].as<std::string>());
   settings.quiet = values["quiet"].as<bool>();
+  if (values.contains("init")) {
+    const bool some = values.contains("afresh");
+    settings.start = read_starting_weights(values["init"].as<std::string>(),
+                                           some ? split_names(values["afresh"].as<std::string>()) : std::vector<std::string>());
+  }
   settings.accept_other_machine = values["accept-other-machine"].as<bool>();
   settings.config = options.ini();
   if (settings.patience > 0 && !values.contains("validation") && settings.validation_fraction <= 0) {
@@ -140,39 +129,49 @@ std::optional<Model> model_of_run(const std::filesystem::path& run, Communicator
   return latest ? std::optional(Model::from_json(latest->model)) : std::nullopt;
 }
 
+/// Options that change a model after it is made.
+constexpr std::array<std::string_view, 4> kModelChanges{"loss", "freeze", "class-weights", "augment"};
+
 /// Makes the model for a dataset. None: the one that the options ask for; where they ask for none, the run folder's.
 using ModelMaker = std::function<Model(const Dataset&)>;
+
+/// The model to train. Where it is the run folder's, `settings.config` says nothing of a model.
+Model model_to_train(const Options& options, Communicator& communicator, const ModelMaker& make, const Dataset& training,
+                     TrainSettings& settings) {
+  const po::variables_map& values = options.values();
+  const auto is_default = [&](std::string_view name) {
+    return !values.contains(std::string(name)) || values[std::string(name)].defaulted();
+  };
+  if (!make && std::ranges::all_of(kModelOptions, is_default) && std::ranges::all_of(kModelChanges, is_default)) {
+    if (const std::optional<Model> model = model_of_run(settings.run, communicator)) {
+      settings.config = options.ini(kModelOptions);
+      return *model;
+    }
+  }
+  Model model = make ? make(training) : model_for(values, training);
+  if (values.contains("freeze")) {
+    model = freeze(model, split_names(values["freeze"].as<std::string>()));
+  }
+  model = with_augmentation(with_class_weights(std::move(model), values, training), values);
+  return training.has_field("weight") ? weigh_samples(std::move(model)) : model;
+}
 
 int train_with(const Options& options, Communicator& communicator, const ModelMaker& make) {
   const po::variables_map& values = options.values();
   TrainSettings settings = settings_from(options, communicator);
   const RunData data = open_data(values, communicator);
-  std::optional<Model> model = make ? std::optional(make(data.training)) : std::nullopt;
-  if (!model && std::ranges::all_of(kModelOptions, [&](auto name) { return values[std::string(name)].defaulted(); })) {
-    model = model_of_run(settings.run, communicator);
-    settings.config = model ? options.ini(kModelOptions) : settings.config;
-  }
-  if (!model) {
-    model = model_for(values, data.training);
-  }
-  if (values.contains("freeze")) {
-    model = freeze(*model, split_names(values["freeze"].as<std::string>()));
-  }
-  if (data.training.has_field("weight")) {
-    model = weigh_samples(*std::move(model));
-  }
-  if (values.contains("init")) {
-    const bool some = values.contains("afresh");
-    settings.start = read_starting_weights(values["init"].as<std::string>(),
-                                           some ? split_names(values["afresh"].as<std::string>()) : std::vector<std::string>());
-  }
-  const TrainResult result = train(communicator, *model, settings, data.training, data.validation, data.test);
+  settings.label_scale = data.training.statistics("labels").std;
+  const Model model = model_to_train(options, communicator, make, data.training, settings);
+  const TrainResult result = train(communicator, model, settings, data.training, data.validation, data.test);
   if (communicator.rank() == 0) {
     if (result.preempted) {
       std::cout << fmt::format("stopped at step {} with a checkpoint, as asked; the same command goes on from there\n", result.step);
     } else {
       if (result.test) {
-        print_accuracy("test", *result.test);
+        print_result("test", *result.test, result.figures);
+      }
+      if (!result.confusion.empty()) {
+        write_confusion(settings.run / "confusion.csv", result.confusion, *data.test);
       }
       std::cout << fmt::format("parameter hash  {}\nsamples/s       {:.0f}\nrun folder      {}\n", result.parameter_hash,
                                result.samples_per_second, settings.run.string());

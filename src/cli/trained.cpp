@@ -10,16 +10,17 @@ namespace lockstep::cli {
 
 Checkpoint load_trained(const std::filesystem::path& run, const char* command) {
   const CheckpointStore store(run, 1);
-  const auto last = store.load_latest([&](const std::string& damage) { std::cerr << fmt::format("lockstep {}: {}\n", command, damage); });
-  if (!last) {
+  auto trained = store.load_latest([&](const std::string& damage) { std::cerr << fmt::format("lockstep {}: {}\n", command, damage); });
+  if (!trained) {
     throw CheckpointError(fmt::format("{} holds no checkpoint", run.string()));
   }
-  if (last->settings.value("patience", 0) > 0) {
-    if (const auto best = store.load_best()) {
-      return *best;
+  if (trained->settings.value("patience", 0) > 0) {
+    if (auto best = store.load_best()) {
+      trained = std::move(best);
     }
   }
-  return *last;
+  trained->parameters = model_of(*trained);
+  return *std::move(trained);
 }
 
 }  // namespace lockstep::cli

@@ -6,7 +6,8 @@
 
 namespace lockstep::cli {
 
-/// The checkpoint that a run would end with: the best where it stops early, else the last. Damaged ones are told of on stderr after
+/// The checkpoint that a run would end with: the best where it stops early, else the last; its parameters are the averaged ones where the
+/// run keeps such. Damaged ones are told of on stderr after
 /// `command`. Throws CheckpointError if there is none.
 [[nodiscard]] Checkpoint load_trained(const std::filesystem::path& run, const char* command);
 

@@ -18,8 +18,11 @@ GradientFlow::GradientFlow(Communicator& communicator, Job job)
   }
   job_.ring = std::clamp(job_.ring, 1, std::max(1, buckets()));
   std::int64_t most = 0;
-  for (int b = 0; b < buckets(); ++b)
+  first_atom_.push_back(0);
+  for (int b = 0; b < buckets(); ++b) {
     most = std::max(most, pieces_.span(b).count);
+    first_atom_.push_back(first_atom_.back() + pieces_.atoms(b).size());
+  }
   elements_ = static_cast<std::size_t>((most + Pieces::kPadding - 1) / Pieces::kPadding * Pieces::kPadding);
 }
 

@@ -34,7 +34,9 @@ class GradientFlow {
     std::vector<std::vector<Atom>> buckets;
     std::int64_t size = 0;  ///< elements of the flat array
     int ring = 1;           ///< buckets that a thread may have open at once, at least what its plan needs
+    int rounds = 0;         ///< of sums over atoms that a step needs before its update; the ring must then hold all buckets
   };
+  static constexpr int kAtomSums = 2;  ///< doubles for each atom in a round
   using Consume = std::function<void(const Atom&, const float* sum)>;
 
   /// Every worker must call it with the same job. `share`: by shared memory where that is possible.
@@ -83,6 +85,18 @@ class GradientFlow {
   [[nodiscard]] virtual std::span<const double> all_sums() const = 0;
   [[nodiscard]] virtual bool asked_to_stop() const = 0;
 
+  // ---- rounds of sums over atoms, for updates that need all sums first; after sums_ready, one after another ----
+
+  /// Whether sum_piece may be called for bucket q, again and again until `updated`.
+  [[nodiscard]] virtual bool arrived(std::int64_t q) = 0;
+  /// [atoms of all buckets, kAtomSums] of this step. To be written for the atoms that this thread owns, before its post_atom_sums; all are
+  /// there when atom_sums_ready.
+  [[nodiscard]] virtual std::span<double> atom_sums(int round) = 0;
+  virtual void post_atom_sums(int thread, int round) = 0;
+  [[nodiscard]] virtual bool atom_sums_ready(int round) const = 0;
+  /// The place of a bucket's first atom.
+  [[nodiscard]] std::size_t first_atom(int bucket) const { return first_atom_[static_cast<std::size_t>(bucket)]; }
+
   // ---- what a thread does whenever it has time ----
 
   /// Moves messages and sums along; true if something moved.
@@ -120,6 +134,11 @@ class GradientFlow {
     const auto slot = static_cast<std::size_t>(buffer * job_.ring + q % job_.ring);
     return memory + slot * elements_ - pieces_.span(static_cast<int>(q % buckets())).offset;
   }
+  /// Of atom_sums; they have places that the next step's do not use.
+  [[nodiscard]] std::size_t atom_doubles() const { return kAtomSums * first_atom_.back(); }
+  [[nodiscard]] std::size_t atom_place(int round) const {
+    return parity() * static_cast<std::size_t>(job_.rounds) + static_cast<std::size_t>(round);
+  }
   /// What begin_step does for both kinds.
   void count_step(std::span<const int> lane_samples, std::int64_t step);
 
@@ -128,11 +147,12 @@ class GradientFlow {
   int me_;
   int threads_;  ///< of this worker
   Pieces pieces_;
-  std::vector<LaneRange> runs_;   ///< of the workers
-  std::vector<LaneRange> seats_;  ///< of all threads of the job
-  std::size_t first_seat_ = 0;    ///< of this worker
-  std::size_t elements_ = 0;      ///< of the largest bucket
-  std::int64_t steps_ = 0;        ///< begun
+  std::vector<LaneRange> runs_;          ///< of the workers
+  std::vector<LaneRange> seats_;         ///< of all threads of the job
+  std::size_t first_seat_ = 0;           ///< of this worker
+  std::size_t elements_ = 0;             ///< of the largest bucket
+  std::vector<std::size_t> first_atom_;  ///< [bucket + 1]
+  std::int64_t steps_ = 0;               ///< begun
 
  private:
   const StepPlans& make_plans(std::span<const int> lane_samples);

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <stop_token>
 #include <thread>
+#include <utility>
 
 #include "comm/exchange.hpp"
 #include "comm/gradient_flow.hpp"
@@ -56,12 +57,14 @@ class MessageFlow final : public GradientFlow {
     std::size_t most = 0;
     for (const LaneRange& run : runs_)
       most = std::max(most, static_cast<std::size_t>(run.size()));
-    block_ = 1 + 2 * most;
-    for (Sums& s : sums_) {
-      s.blocks.resize(block_ * runs_.size());
-      s.in_order.resize(static_cast<std::size_t>(2 * job_.lanes));
-      s.requests.reserve(2 * runs_.size());
-    }
+    for (Sums& s : sums_)
+      s.resize(1 + 2 * most, static_cast<std::size_t>(2 * job_.lanes), runs_.size());
+    most = 0;
+    for (int w = 0; w < pieces_.workers(); ++w)
+      most = std::max(most, for_each_atom_range(w, [](std::size_t, std::size_t) {}));
+    atom_sums_.resize(2 * static_cast<std::size_t>(job_.rounds));
+    for (Sums& s : atom_sums_)
+      s.resize(most, atom_doubles(), runs_.size());
     registers_.resize(threads + 1, std::vector<float*>(static_cast<std::size_t>(3 * job_.lanes) + threads));
     partials_.resize(static_cast<std::size_t>(2 * job_.lanes));
   }
@@ -93,18 +96,7 @@ class MessageFlow final : public GradientFlow {
     if (sums_posted_.fetch_add(1, std::memory_order_acq_rel) + 1 != steps_ * threads_)
       return;
     const std::lock_guard lock(mutex_);
-    Sums& s = sums_[parity()];
-    s.requests.clear();
-    s.waiting = {.what = "adding up the losses", .step = step_of(first())};
-    const int workers = pieces_.workers();
-    const int tag = 2 * buckets();
-    for (int k = 1; k < workers; ++k) {
-      const int from = (me_ - k + workers) % workers;
-      s.requests.push_back(communicator_.receive(from, tag, std::as_writable_bytes(std::span(block(from), block_))));
-    }
-    for (int k = 1; k < workers; ++k)
-      s.requests.push_back(communicator_.send((me_ + k) % workers, tag, std::as_bytes(std::span(block(me_), block_))));
-    sums_started_ = true;
+    start(sums_[parity()], 2 * buckets(), "adding up the losses");
   }
   [[nodiscard]] bool sums_ready() const override { return sums_done_.load(std::memory_order_acquire) == steps_; }
   [[nodiscard]] std::span<const double> all_sums() const override { return sums_[parity()].in_order; }
@@ -114,6 +106,26 @@ class MessageFlow final : public GradientFlow {
         return true;
     }
     return false;
+  }
+
+  [[nodiscard]] bool arrived(std::int64_t q) override {
+    const std::lock_guard lock(mutex_);
+    return stand(q).arrived > q / buckets();
+  }
+  [[nodiscard]] std::span<double> atom_sums(int round) override { return atom_sums_[atom_place(round)].in_order; }
+  void post_atom_sums(int, int round) override {
+    const std::lock_guard lock(mutex_);
+    if (++atom_sums_posted_ % threads_ != 0)
+      return;
+    Sums& s = atom_sums_[atom_place(round)];
+    double* to = s.of(me_);
+    for_each_atom_range(me_, [&](std::size_t begin, std::size_t count) {
+      to = std::copy_n(s.in_order.begin() + static_cast<std::ptrdiff_t>(begin), count, to);
+    });
+    start(s, 2 * buckets() + 1 + round, "adding up norms");
+  }
+  [[nodiscard]] bool atom_sums_ready(int round) const override {
+    return atom_sums_done_.load(std::memory_order_acquire) > (steps_ - 1) * job_.rounds + round;
   }
 
   bool progress(int thread) override {
@@ -154,12 +166,50 @@ class MessageFlow final : public GradientFlow {
   void name_the_silent(std::int64_t) const override {}  // the communicator does, when it tests
 
  private:
+  /// Doubles that every worker sends to all others: its lanes' [stop, loss, correct, loss, correct, …], or those of its atoms.
   struct Sums {
-    std::vector<double> blocks;  ///< [worker][stop, loss, correct, loss, correct, …]
+    std::size_t block = 0;  ///< of a worker, at most
+    std::vector<double> blocks;
     std::vector<double> in_order;
     std::vector<Request> requests;
     Waiting waiting;
+
+    void resize(std::size_t doubles, std::size_t all, std::size_t workers) {
+      block = doubles;
+      blocks.resize(block * workers);
+      in_order.resize(all);
+      requests.reserve(2 * workers);
+    }
+    [[nodiscard]] double* of(int worker) { return blocks.data() + static_cast<std::size_t>(worker) * block; }
   };
+
+  /// Calls visit(begin, count) for the doubles of a worker's atoms in atom_sums; gives their number.
+  template <class Visit>
+  std::size_t for_each_atom_range(int worker, Visit visit) const {
+    std::size_t all = 0;
+    for (int b = 0; b < buckets(); ++b) {
+      const Atom* const first = pieces_.piece(b, worker, 0).data();
+      const std::span<const Atom> last = pieces_.piece(b, worker, pieces_.threads(worker) - 1);
+      const auto count = kAtomSums * static_cast<std::size_t>(last.data() + last.size() - first);
+      visit(kAtomSums * (first_atom(b) + static_cast<std::size_t>(first - pieces_.atoms(b).data())), count);
+      all += count;
+    }
+    return all;
+  }
+
+  /// With the lock.
+  void start(Sums& s, int tag, const char* what) {
+    s.requests.clear();
+    s.waiting = {.what = what, .step = step_of(first())};
+    const int workers = pieces_.workers();
+    for (int k = 1; k < workers; ++k) {
+      const int from = (me_ - k + workers) % workers;
+      s.requests.push_back(communicator_.receive(from, tag, std::as_writable_bytes(std::span(s.of(from), s.block))));
+    }
+    for (int k = 1; k < workers; ++k)
+      s.requests.push_back(communicator_.send((me_ + k) % workers, tag, std::as_bytes(std::span(s.of(me_), s.block))));
+    travelling_ = &s;
+  }
 
   struct Moved {
     bool moved = false, pending = false;
@@ -213,8 +263,10 @@ class MessageFlow final : public GradientFlow {
 
   [[nodiscard]] Stand& stand(std::int64_t q) { return stands_[static_cast<std::size_t>(q % buckets())]; }
   [[nodiscard]] const Stand& stand(std::int64_t q) const { return stands_[static_cast<std::size_t>(q % buckets())]; }
-  [[nodiscard]] double* block(int worker) { return sums_[parity()].blocks.data() + static_cast<std::size_t>(worker) * block_; }
-  [[nodiscard]] const double* block(int worker) const { return sums_[parity()].blocks.data() + static_cast<std::size_t>(worker) * block_; }
+  [[nodiscard]] double* block(int worker) { return sums_[parity()].of(worker); }
+  [[nodiscard]] const double* block(int worker) const {
+    return sums_[parity()].blocks.data() + static_cast<std::size_t>(worker) * sums_[parity()].block;
+  }
 
   /// The registers of over_mine for bucket q; gives their number.
   std::size_t bind(std::int64_t q, std::vector<float*>& registers) const {
@@ -253,13 +305,23 @@ class MessageFlow final : public GradientFlow {
   }
 
   bool move_sums() {
-    Sums& s = sums_[parity()];
-    if (!sums_started_ || !communicator_.test(s.requests, s.waiting))
+    if (travelling_ == nullptr || !communicator_.test(travelling_->requests, travelling_->waiting))
       return false;
-    sums_started_ = false;
-    for (std::size_t w = 0; w < runs_.size(); ++w)
-      std::copy_n(block(static_cast<int>(w)) + 1, 2 * runs_[w].size(), s.in_order.begin() + 2 * runs_[w].begin);
-    sums_done_.store(steps_, std::memory_order_release);
+    Sums& s = *std::exchange(travelling_, nullptr);
+    if (&s == &sums_[parity()]) {
+      for (std::size_t w = 0; w < runs_.size(); ++w)
+        std::copy_n(block(static_cast<int>(w)) + 1, 2 * runs_[w].size(), s.in_order.begin() + 2 * runs_[w].begin);
+      sums_done_.store(steps_, std::memory_order_release);
+    } else {
+      for (int w = 0; w < pieces_.workers(); ++w) {
+        const double* from = s.of(w);
+        for_each_atom_range(w, [&](std::size_t begin, std::size_t count) {
+          std::copy_n(from, count, s.in_order.begin() + static_cast<std::ptrdiff_t>(begin));
+          from += count;
+        });
+      }
+      atom_sums_done_.fetch_add(1, std::memory_order_release);
+    }
     return true;
   }
 
@@ -285,6 +347,8 @@ class MessageFlow final : public GradientFlow {
       ++s.arrived;
       moved = true;
     }
+    if (s.arrived > step && s.published == step && job_.rounds > 0)
+      static_cast<void>(exchange_.poll(b, Stage::sent));  // others still wait for what of it has not left
     if (s.arrived > step && s.published == step && all_at(s.updated, step + 1)) {
       exchange_.publish(b, parameters_.data());
       ++s.published;
@@ -320,10 +384,11 @@ class MessageFlow final : public GradientFlow {
   AlignedFloats scratch_;                       ///< of over_mine
   std::vector<std::vector<float*>> registers_;  ///< [thread], and the sender's
   std::vector<const float*> partials_;
-  std::size_t block_ = 0;  ///< doubles that a worker sends
   Sums sums_[2];
-  bool sums_started_ = false;
-  std::atomic<std::int64_t> sums_posted_{0}, sums_done_{0};
+  std::vector<Sums> atom_sums_;  ///< [parity, round]
+  Sums* travelling_ = nullptr;   ///< the others wait for this one to be done
+  std::int64_t atom_sums_posted_ = 0;
+  std::atomic<std::int64_t> sums_posted_{0}, sums_done_{0}, atom_sums_done_{0};
   std::atomic<bool> failed_{false};
   std::mutex error_mutex_;
   std::exception_ptr error_;

@@ -12,7 +12,8 @@ namespace {
 struct alignas(64) Progress {
   std::atomic<std::int64_t> posted{0};
   std::atomic<std::int64_t> updated{0};
-  std::atomic<std::int64_t> sums{0};  ///< in steps
+  std::atomic<std::int64_t> sums{0};       ///< in steps
+  std::atomic<std::int64_t> atom_sums{0};  ///< in rounds
 };
 static_assert(std::atomic<std::int64_t>::is_always_lock_free);
 
@@ -21,12 +22,14 @@ std::size_t whole_pages(std::size_t bytes) { return (bytes + kPage - 1) / kPage 
 
 /// Where everything lies in the memory that the workers share.
 struct Map {
-  std::size_t progress = 0, stops = 0, sums = 0, parameters = 0, buffers = 0, per_seat = 0, all = 0;
+  std::size_t progress = 0, stops = 0, sums = 0, atom_sums = 0, parameters = 0, buffers = 0, per_seat = 0, all = 0;
 
-  Map(std::size_t seats, std::size_t workers, std::size_t lanes, std::size_t parameter_count, std::size_t floats_per_seat) {
+  Map(std::size_t seats, std::size_t workers, std::size_t lanes, std::size_t atom_doubles, std::size_t parameter_count,
+      std::size_t floats_per_seat) {
     stops = seats * sizeof(Progress);
     sums = stops + 2 * workers * sizeof(double);
-    parameters = whole_pages(sums + 2 * 2 * lanes * sizeof(double));
+    atom_sums = sums + 2 * 2 * lanes * sizeof(double);
+    parameters = whole_pages(atom_sums + 2 * atom_doubles * sizeof(double));
     buffers = parameters + whole_pages(parameter_count * sizeof(float));
     per_seat = whole_pages(floats_per_seat * sizeof(float));
     all = buffers + seats * per_seat;
@@ -36,8 +39,8 @@ struct Map {
 class SharedFlow final : public GradientFlow {
  public:
   SharedFlow(Communicator& communicator, const Job& job) : GradientFlow(communicator, job) {
-    map_.emplace(seats_.size(), runs_.size(), static_cast<std::size_t>(job_.lanes), static_cast<std::size_t>(job_.size),
-                 buffers_per_thread() * static_cast<std::size_t>(job_.ring) * elements_);
+    map_.emplace(seats_.size(), runs_.size(), static_cast<std::size_t>(job_.lanes), static_cast<std::size_t>(job_.rounds) * atom_doubles(),
+                 static_cast<std::size_t>(job_.size), buffers_per_thread() * static_cast<std::size_t>(job_.ring) * elements_);
     if (communicator.size() == 1)
       base_ = (private_ = AlignedBytes(map_->all)).data();
     else if ((shared_ = SharedMemory::create(communicator, map_->all)))
@@ -75,11 +78,18 @@ class SharedFlow final : public GradientFlow {
     return std::any_of(stops(), stops() + runs_.size(), [](double stop) { return stop > 0; });
   }
 
+  [[nodiscard]] bool arrived(std::int64_t q) override { return all_beyond(&Progress::posted, q); }
+  [[nodiscard]] std::span<double> atom_sums(int round) override {
+    return {reinterpret_cast<double*>(base_ + map_->atom_sums) + atom_place(round) * atom_doubles(), atom_doubles()};
+  }
+  void post_atom_sums(int thread, int round) override { mine(thread).atom_sums.store(round_number(round) + 1, std::memory_order_release); }
+  [[nodiscard]] bool atom_sums_ready(int round) const override { return all_beyond(&Progress::atom_sums, round_number(round)); }
+
   bool progress(int) override { return false; }
 
   [[nodiscard]] std::optional<std::int64_t> claim(int thread, std::int64_t limit) override {
     const std::int64_t q = mine(thread).updated.load(std::memory_order_relaxed);
-    return q < limit && all_beyond(&Progress::posted, q) ? std::optional(q) : std::nullopt;
+    return q < limit && arrived(q) ? std::optional(q) : std::nullopt;
   }
 
   void sum_piece(int thread, std::int64_t q, const Consume& consume) override {
@@ -99,12 +109,15 @@ class SharedFlow final : public GradientFlow {
     const Waiting losses{.what = "adding up the losses", .step = step_of(first())};
     if (q < 0)
       return name_those_behind(&Progress::sums, steps_ - 1, losses);
-    // What an update of bucket q needs first, in its order: everyone's gradients, their losses if it is this step's, then their own
-    // updates.
+    // What an update of bucket q needs first, in its order: everyone's gradients, their losses and norms if it is this step's, then
+    // their own updates.
     const Waiting bucket{.what = "summing bucket", .step = step_of(q), .index = static_cast<int>(q % buckets()), .of = buckets()};
     name_those_behind(&Progress::posted, q, bucket);
-    if (q >= first())
+    if (q >= first()) {
       name_those_behind(&Progress::sums, steps_ - 1, losses);
+      for (int round = 0; round < job_.rounds; ++round)
+        name_those_behind(&Progress::atom_sums, round_number(round), {.what = "adding up norms", .step = step_of(first())});
+    }
     name_those_behind(&Progress::updated, q, bucket);
   }
 
@@ -133,6 +146,7 @@ class SharedFlow final : public GradientFlow {
   [[nodiscard]] float* buffer_of(std::size_t seat, int buffer, std::int64_t q) const {
     return place(reinterpret_cast<float*>(base_ + map_->buffers + seat * map_->per_seat), buffer, q);
   }
+  [[nodiscard]] std::int64_t round_number(int round) const { return (steps_ - 1) * job_.rounds + round; }
   // A step's sums and stops have a place that the next step's do not use: nobody is two steps ahead of another.
   [[nodiscard]] double* sums() const {
     return reinterpret_cast<double*>(base_ + map_->sums) + parity() * static_cast<std::size_t>(2 * job_.lanes);

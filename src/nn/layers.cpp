@@ -116,14 +116,4 @@ Value self_attention(const Scope& scope, const std::string& name, Value x, std::
   return dense(scope, name + ".projection", attention(qkv, heads, causal), width, weight);
 }
 
-void classify(const Scope& scope, Value logits) {
-  std::vector<std::int64_t> shape{kBatch};
-  shape.insert(shape.end(), logits.shape().dims().begin() + 1, logits.shape().dims().end() - 1);
-  const Value labels = scope.graph.input("labels", Shape(shape), DType::i32);
-  const auto of_a_sample = [](Value v) { return v.shape().rank() == 1 ? v : mean(flatten(v), {1}); };
-  scope.graph.set_output("loss", of_a_sample(softmax_cross_entropy(logits, labels)));
-  scope.graph.set_output("correct", of_a_sample(correct(logits, labels)));
-  scope.graph.set_output("logits", logits);
-}
-
 }  // namespace lockstep::nn

@@ -111,7 +111,14 @@ Model build_model(const ModelOptions& options) {
   return make_model([&](Scope& scope) {
     std::vector<std::int64_t> shape{kBatch};
     shape.insert(shape.end(), options.sample.dims().begin(), options.sample.dims().end());
-    classify(scope, model->logits(scope, options, scope.graph.input("features", Shape(shape), model->features)));
+    const Value y = model->logits(scope, options, scope.graph.input("features", Shape(shape), model->features));
+    if (options.loss == Loss::cross_entropy) {
+      return classify(scope, y);
+    }
+    std::vector<std::int64_t> labels{-1};
+    labels.insert(labels.end(), options.labels.dims().begin(), options.labels.dims().end());
+    const Value outputs = reshape(y, Shape(std::move(labels)));
+    return options.loss == Loss::squared_error ? regress(scope, outputs) : label_several(scope, outputs, options.label_type);
   });
 }
 

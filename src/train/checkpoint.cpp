@@ -133,6 +133,17 @@ std::span<const std::byte> verified(std::span<const std::byte> bytes, const std:
 
 }  // namespace
 
+std::vector<NamedTensor> model_of(const Checkpoint& checkpoint) {
+  const std::string prefix = std::string(kAverage) + "/";
+  std::vector<NamedTensor> averages;
+  for (const NamedTensor& tensor : checkpoint.optimizer) {
+    if (tensor.name.starts_with(prefix)) {
+      averages.push_back({tensor.name.substr(prefix.size()), tensor.shape, tensor.values});
+    }
+  }
+  return averages.empty() ? checkpoint.parameters : averages;
+}
+
 std::vector<std::byte> serialize(const Checkpoint& checkpoint) {
   Hdf5File file = Hdf5File::create_in_memory();
   file.set_attribute("lockstep_checkpoint", kFormat);

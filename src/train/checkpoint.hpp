@@ -32,6 +32,12 @@ struct Checkpoint {
   bool operator==(const Checkpoint&) const = default;
 };
 
+/// The state under which averaged weights are kept, of all tensors.
+inline constexpr const char* kAverage = "average";
+
+/// The tensors that the run would end with: the averaged ones where it keeps some, else the parameters.
+[[nodiscard]] std::vector<NamedTensor> model_of(const Checkpoint& checkpoint);
+
 /// The bytes of a checkpoint file: an HDF5 file (/parameters/NAME, /optimizer/NAME as f32; /model, /progress, /settings as JSON text in
 /// u8; positions and hashes as attributes of /) and 64 bytes after its end, which HDF5 ignores:
 /// "lockstep-sha256:", the SHA-256 of the HDF5 file, its length (u64, little-endian), 8 zero bytes.

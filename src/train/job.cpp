@@ -94,6 +94,8 @@ JobShape agree_on_job(Communicator& communicator, const Model& model, const Trai
   job.lanes = settings.lanes > 0 ? settings.lanes : default_lanes(model, settings.batch);
   job.threads = settings.threads;
   job.reduce = settings.reduce;
+  job.top_k = settings.top_k;
+  job.label_scale = settings.label_scale;
   WorkerShape mine{settings.threads, settings.share, {}};
   for (const int core : process_cores()) {
     mine.cores.set(static_cast<std::size_t>(core));
@@ -282,8 +284,14 @@ std::string describe_job(const Communicator& communicator, const Model& model, c
 
 std::string describe_epoch(const EpochRow& row, std::uint64_t epochs) {
   std::string text = fmt::format("epoch {}/{}  train loss {:.4f}", row.epoch, epochs, row.train_loss);
+  if (row.penalty > 0) {
+    text += fmt::format("  penalty {:.4f}  objective {:.4f}", row.penalty, row.train_loss + row.penalty);
+  }
   if (row.validation_loss) {
-    text += fmt::format("  validation loss {:.4f}, accuracy {:.4f}", *row.validation_loss, *row.validation_accuracy);
+    text += fmt::format("  validation loss {:.4f}", *row.validation_loss);
+    for (const Figure& figure : row.figures) {
+      text += fmt::format(", {} {:.4f}", figure.name, figure.value);
+    }
   }
   return text +
          fmt::format("  {:.0f} samples/s  {:.1f} s  data wait {:.1f} %", row.samples_per_second, row.seconds, 100 * row.data_wait_share);

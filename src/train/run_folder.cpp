@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <system_error>
@@ -18,7 +19,10 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-constexpr std::string_view kColumns = "epoch,step,train_loss,validation_loss,validation_accuracy,learning_rate,parameter_hash\n";
+constexpr std::string_view kColumns = "epoch,step,train_loss,penalty,validation_loss";
+
+constexpr std::string_view kFigures = "validation_";  ///< before a figure's name
+constexpr std::string_view kValidationLoss = "validation_loss";
 
 Json optional_number(const std::optional<double>& number) { return number ? Json(*number) : Json(); }
 
@@ -47,13 +51,17 @@ std::vector<EpochRow> rows_in(const fs::path& file) {
 }  // namespace
 
 Json EpochRow::to_json() const {
-  return {{"epoch", epoch},
-          {"step", step},
-          {"train_loss", train_loss},
-          {"validation_loss", optional_number(validation_loss)},
-          {"validation_accuracy", optional_number(validation_accuracy)},
-          {"learning_rate", learning_rate},
-          {"parameter_hash", parameter_hash}};
+  Json json{{"epoch", epoch},
+            {"step", step},
+            {"train_loss", train_loss},
+            {"penalty", penalty},
+            {"validation_loss", optional_number(validation_loss)}};
+  for (const Figure& figure : figures) {
+    json[std::string(kFigures) + figure.name] = figure.value;
+  }
+  json["learning_rate"] = learning_rate;
+  json["parameter_hash"] = parameter_hash;
+  return json;
 }
 
 Json EpochRow::to_json_with_times() const {
@@ -70,8 +78,13 @@ EpochRow EpochRow::from_json(const Json& json) {
     row.epoch = json.at("epoch").get<std::uint64_t>();
     row.step = json.at("step").get<std::uint64_t>();
     row.train_loss = number_or_nan(json.at("train_loss"));
+    row.penalty = number_or_nan(json.at("penalty"));
     row.validation_loss = optional_number(json.at("validation_loss"));
-    row.validation_accuracy = optional_number(json.at("validation_accuracy"));
+    for (const auto& [name, value] : json.items()) {
+      if (name.starts_with(kFigures) && name != kValidationLoss) {
+        row.figures.push_back({name.substr(kFigures.size()), number_or_nan(value)});
+      }
+    }
     row.learning_rate = number_or_nan(json.at("learning_rate"));
     row.parameter_hash = json.at("parameter_hash").get<std::string>();
     row.samples_per_second = number_or_nan(json.value("samples_per_second", Json()));
@@ -83,9 +96,13 @@ EpochRow EpochRow::from_json(const Json& json) {
   }
 }
 
-std::string EpochRow::csv() const {
-  return fmt::format("{},{},{},{},{},{},{}\n", epoch, step, train_loss, csv_number(validation_loss), csv_number(validation_accuracy),
-                     learning_rate, parameter_hash);
+std::string EpochRow::csv(std::span<const std::string> names) const {
+  std::string text = fmt::format("{},{},{},{},{}", epoch, step, train_loss, penalty, csv_number(validation_loss));
+  for (const std::string& name : names) {
+    const auto figure = std::ranges::find(figures, name, &Figure::name);
+    text += figure == figures.end() ? "," : fmt::format(",{}", figure->value);
+  }
+  return text + fmt::format(",{},{}\n", learning_rate, parameter_hash);
 }
 
 RunFolder::RunFolder(fs::path path) : path_(std::move(path)) {
@@ -107,13 +124,18 @@ RunFolder::RunFolder(fs::path path) : path_(std::move(path)) {
 
 void RunFolder::write_config(std::string_view text) const { write_whole_file(config(), text); }
 
-void RunFolder::restore_history(std::span<const EpochRow> rows) const {
+void RunFolder::restore_history(std::span<const EpochRow> rows, std::vector<std::string> figures) {
+  figures_ = std::move(figures);
   const std::vector<EpochRow> old = rows_in(path_ / "metrics.jsonl");
   std::string csv(kColumns);
+  for (const std::string& figure : figures_) {
+    csv += fmt::format(",{}{}", kFigures, figure);
+  }
+  csv += ",learning_rate,parameter_hash\n";
   std::string jsonl;
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    const bool known = i < old.size() && old[i].csv() == rows[i].csv();
-    csv += rows[i].csv();
+    const bool known = i < old.size() && old[i].to_json().dump() == rows[i].to_json().dump();
+    csv += rows[i].csv(figures_);
     jsonl += json_line(known ? old[i] : rows[i]);
   }
   write_whole_file(path_ / "metrics.csv", csv);
@@ -121,7 +143,7 @@ void RunFolder::restore_history(std::span<const EpochRow> rows) const {
 }
 
 void RunFolder::append(const EpochRow& row) const {
-  append_to_file(path_ / "metrics.csv", row.csv());
+  append_to_file(path_ / "metrics.csv", row.csv(figures_));
   append_to_file(path_ / "metrics.jsonl", json_line(row));
 }
 

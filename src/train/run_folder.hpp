@@ -8,6 +8,9 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include "train/metrics.hpp"
 
 namespace lockstep {
 
@@ -16,8 +19,9 @@ struct EpochRow {
   std::uint64_t epoch = 0;
   std::uint64_t step = 0;
   double train_loss = 0;
+  double penalty = 0;  ///< at the end of the epoch; the objective is the loss and this
   std::optional<double> validation_loss = std::nullopt;
-  std::optional<double> validation_accuracy = std::nullopt;
+  std::vector<Figure> figures{};  ///< of the validation
   double learning_rate = 0;
   std::string parameter_hash;
   double samples_per_second = std::numeric_limits<double>::quiet_NaN();
@@ -29,8 +33,8 @@ struct EpochRow {
   [[nodiscard]] nlohmann::ordered_json to_json_with_times() const;
   /// From either form; null stands for NaN. Throws CheckpointError if something is missing or of another kind.
   static EpochRow from_json(const nlohmann::ordered_json& json);
-  /// A line of metrics.csv: numbers in the shortest form that reads back exactly, nothing for what is missing.
-  [[nodiscard]] std::string csv() const;
+  /// A line of metrics.csv: numbers in the shortest form that reads back exactly, nothing for what is missing; figures by these names.
+  [[nodiscard]] std::string csv(std::span<const std::string> names) const;
 };
 
 /// What a run leaves behind: RUN/config.ini, metrics.csv, metrics.jsonl, model.safetensors and checkpoints/.
@@ -46,13 +50,14 @@ class RunFolder {
   // The rest throws CheckpointError when a file cannot be written; it is then as it was before.
   void write_config(std::string_view text) const;
   /// At the start: makes both metrics files tell exactly these epochs (none in a new run, a checkpoint's history when going on).
-  /// Times that metrics.jsonl already holds for these very epochs stay.
-  void restore_history(std::span<const EpochRow> rows) const;
+  /// Times that metrics.jsonl already holds for these very epochs stay. metrics.csv has a column for each of these figures.
+  void restore_history(std::span<const EpochRow> rows, std::vector<std::string> figures = {});
   /// Adds an epoch to both metrics files.
   void append(const EpochRow& row) const;
 
  private:
   std::filesystem::path path_;
+  std::vector<std::string> figures_;
 };
 
 }  // namespace lockstep

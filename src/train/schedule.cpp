@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <charconv>
 #include <numbers>
 
 #include "lockstep/error.hpp"
@@ -18,30 +20,92 @@ double cosine(double x) {
   return sum;
 }
 
-}  // namespace
-
-Schedule schedule_from(std::string_view name) {
-  if (name == "constant") {
-    return Schedule::constant;
-  }
-  if (name == "cosine") {
-    return Schedule::cosine;
-  }
-  throw UsageError(fmt::format("'{}' is no schedule of the learning rate; there are constant and cosine", name));
+/// (1 + cos πx) / 2 = cos²(πx / 2): from 1 to 0 while x goes from 0 to 1.
+double falling(double x) {
+  const double half = cosine(std::numbers::pi / 2 * x);
+  return half * half;
 }
 
-std::string_view name_of(Schedule schedule) { return schedule == Schedule::constant ? "constant" : "cosine"; }
+double one_cycle(double base, std::uint64_t step, std::uint64_t total) {
+  const double low = base / 25, end = low / 1e4;
+  const double at = static_cast<double>(step), last = static_cast<double>(total) - 1;
+  const double peak = 0.3 * static_cast<double>(total) - 1;
+  if (at <= peak) {
+    return base + (low - base) * falling(at / peak);
+  }
+  const double from = std::max(peak, 0.0);
+  return last > from ? end + (base - end) * falling(std::min(1.0, (at - from) / (last - from))) : base;
+}
 
-double learning_rate(Schedule schedule, double base, std::uint64_t step, std::uint64_t total) {
-  if (schedule == Schedule::constant) {
-    return base;
+double stepped(const Schedule& schedule, double base, std::uint64_t step, std::uint64_t epoch) {
+  for (std::uint64_t times = step / epoch / schedule.every; times > 0; --times) {
+    base *= schedule.factor;
   }
-  if (step >= total) {
-    return 0;
+  return base;
+}
+
+template <class Number>
+bool read(const std::string& text, Number& number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+}  // namespace
+
+Schedule schedule_from(const std::string& text, std::uint64_t warmup) {
+  using Kind = Schedule::Kind;
+  if (text == "constant" || text == "cosine") {
+    return {.kind = text == "cosine" ? Kind::cosine : Kind::constant, .warmup = warmup};
   }
-  // (1 + cos 2x) / 2 = cos² x
-  const double half = cosine(std::numbers::pi / 2 * (static_cast<double>(step) / static_cast<double>(total)));
-  return base * (half * half);
+  if (text == "one-cycle") {
+    if (warmup > 0) {
+      throw UsageError("--schedule one-cycle has a warm-up of its own: leave --warmup out");
+    }
+    return {.kind = Kind::one_cycle};
+  }
+  Schedule schedule{.kind = Kind::step, .warmup = warmup};
+  const std::size_t colon = text.find(':', 5);
+  if (!text.starts_with("step:") || colon == std::string::npos || !read(text.substr(5, colon - 5), schedule.every) ||
+      !read(text.substr(colon + 1), schedule.factor) || schedule.every == 0 || !(schedule.factor > 0 && schedule.factor <= 1)) {
+    throw UsageError(
+        fmt::format("--schedule {}: there are constant, step:EPOCHS:FACTOR (such as step:30:0.1, times 0.1 after each 30 epochs), "
+                    "cosine and one-cycle",
+                    text));
+  }
+  return schedule;
+}
+
+std::string Schedule::text() const {
+  switch (kind) {
+    case Kind::constant:
+      return "constant";
+    case Kind::step:
+      return fmt::format("step:{}:{}", every, factor);
+    case Kind::cosine:
+      return "cosine";
+    case Kind::one_cycle:
+      return "one-cycle";
+  }
+  return "";
+}
+
+double learning_rate(const Schedule& schedule, double base, std::uint64_t step, RunLength length) {
+  if (step < schedule.warmup) {
+    return base * (static_cast<double>(step + 1) / static_cast<double>(schedule.warmup));
+  }
+  switch (schedule.kind) {
+    case Schedule::Kind::constant:
+      return base;
+    case Schedule::Kind::step:
+      return stepped(schedule, base, step, length.epoch);
+    case Schedule::Kind::cosine:
+      return step < length.total
+                 ? base * falling(static_cast<double>(step - schedule.warmup) / static_cast<double>(length.total - schedule.warmup))
+                 : 0;
+    case Schedule::Kind::one_cycle:
+      return one_cycle(base, step, length.total);
+  }
+  return base;
 }
 
 }  // namespace lockstep

@@ -26,22 +26,23 @@ StepSums StepEngine::train(const StepBatch& batch, std::span<const Field> fields
   running_.batch = &batch;
   running_.fields = fields;
   running_.context = context;
-  running_.rates[flow_->first() / flow_->buckets() % 2] = rate;
+  running_.rates[flow_->first() / flow_->buckets() % 2] = updater_->rates(rate, context.step);
   settled_ = false;
   team_.run([this](int thread) { run_seat(thread); });
   if (verdict(seats_[0]) == Verdict::diverged) {
     diverge(batch, fields, context);
   }
   times_.compute += seconds_since(start) - (times_.waiting - waited);
-  StepSums sums = sums_of(flow_->all_sums(), batch.samples);
-  sums.asked_to_stop = flow_->asked_to_stop();
-  return sums;
+  std::array<double, 2> total{};
+  sum_lanes(flow_->all_sums(), total);
+  return {.loss = total[0], .correct = total[1], .samples = batch.samples, .asked_to_stop = flow_->asked_to_stop()};
 }
 
 void StepEngine::run_seat(int thread) {
   Seat& seat = seats_[static_cast<std::size_t>(thread)];
   seat.posted = 0;
   seat.verdict = Verdict::unknown;
+  seat.scaled = updater_->rounds() == 0;
   const LaneRange run = flow_->run(thread);
   for (int begin = run.begin; begin < run.end; begin += lanes_at_once_) {
     const LaneRange lanes{begin, std::min(run.end, begin + lanes_at_once_)};
@@ -53,7 +54,7 @@ void StepEngine::run_seat(int thread) {
     flow_->post_sums(thread);
   }
   post(thread, flow_->buckets());
-  if (!await(thread, -1, [&] { return flow_->sums_ready(); }) || verdict(seat) == Verdict::diverged) {
+  if (!await(thread, -1, [&] { return flow_->sums_ready(); }) || verdict(seat) == Verdict::diverged || !measure(thread)) {
     return;
   }
   // Others write to the ring until all but its last buckets are settled, which takes this thread's pieces; and one step is left open at
@@ -215,7 +216,8 @@ bool StepEngine::await(int thread, std::int64_t q, Ready ready) {
 
 bool StepEngine::work(int thread) {
   const bool moved = flow_->progress(thread);
-  const bool updates = verdict(seats_[static_cast<std::size_t>(thread)]) == Verdict::finite;
+  Seat& seat = seats_[static_cast<std::size_t>(thread)];
+  const bool updates = verdict(seat) == Verdict::finite && seat.scaled;
   if (const auto q = flow_->claim(thread, flow_->first() + (updates ? flow_->buckets() : 0))) {
     update_piece(thread, *q);
     return true;
@@ -232,16 +234,51 @@ StepEngine::Verdict StepEngine::verdict(Seat& seat) const {
   return seat.verdict;
 }
 
-void StepEngine::update_piece(int thread, std::int64_t q) {
-  const auto bucket = static_cast<std::size_t>(q % flow_->buckets());
-  float* state = seats_[static_cast<std::size_t>(thread)].momentum[bucket].data();
+/// Calls visit(atom as the updater sees it) for the sums of this thread's piece of bucket q.
+template <class Visit>
+void StepEngine::for_each_sum(int thread, std::int64_t q, Visit visit) {
+  Seat& seat = seats_[static_cast<std::size_t>(thread)];
+  float* state = seat.state[static_cast<std::size_t>(q % flow_->buckets())].data();
   float* const parameters = flow_->parameters().data();
-  const double rate = running_.rates[q / flow_->buckets() % 2];
-  const auto update = [&](const Atom& atom, const float* sum) {
-    update_atom(layout_.tensors[static_cast<std::size_t>(atom.tensor)], sgd_, rate, atom.count, sum, state, parameters + atom.offset);
-    state += atom.count;
+  const auto consume = [&](const Atom& atom, const float* sum) {
+    visit(Updater::At{atom, sum, parameters + atom.offset, state, seat.direction.data()});
+    state += states() * atom.count;
   };
-  flow_->sum_piece(thread, q, std::cref(update));
+  flow_->sum_piece(thread, q, std::cref(consume));
+}
+
+/// The rounds of sums over all atoms that the update needs first. False when the step cannot be finished.
+bool StepEngine::measure(int thread) {
+  Seat& seat = seats_[static_cast<std::size_t>(thread)];
+  const StepRates& now = running_.rates[flow_->first() / flow_->buckets() % 2];
+  const std::int64_t end = flow_->first() + flow_->buckets();
+  for (int round = 0; round < updater_->rounds(); ++round) {
+    const std::span<double> sums = flow_->atom_sums(round);
+    for (std::int64_t q = flow_->first(); q < end; ++q) {
+      if (!await(thread, q, [&] { return flow_->arrived(q); })) {
+        return false;
+      }
+      const auto bucket = static_cast<int>(q % flow_->buckets());
+      const Atom* const first = flow_->pieces().atoms(bucket).data();
+      for_each_sum(thread, q, [&](const Updater::At& at) {
+        const std::size_t place = flow_->first_atom(bucket) + static_cast<std::size_t>(&at.atom - first);
+        updater_->measure(round, at, now, seat.scales, sums.data() + GradientFlow::kAtomSums * place);
+      });
+    }
+    flow_->post_atom_sums(thread, round);
+    if (!await(thread, end - 1, [&] { return flow_->atom_sums_ready(round); })) {
+      return false;
+    }
+    updater_->scale(round, sums, seat.scales);
+  }
+  seat.scaled = true;
+  return true;
+}
+
+void StepEngine::update_piece(int thread, std::int64_t q) {
+  const StepRates& now = running_.rates[q / flow_->buckets() % 2];
+  const StepScales& scales = seats_[static_cast<std::size_t>(thread)].scales;
+  for_each_sum(thread, q, [&](const Updater::At& at) { updater_->update(at, now, scales); });
   flow_->updated(thread, q);
 }
 
@@ -263,40 +300,43 @@ void StepEngine::settle() {
 void StepEngine::evaluate(const StepBatch& batch, std::span<const Field> fields, const StepContext& context, std::span<double> per_lane) {
   settle();
   prepare("evaluate", batch);
+  const auto labels = static_cast<std::size_t>(std::ranges::find(fields, "labels", &Field::name) - fields.begin());
+  const std::size_t width = evaluation_width();
   std::atomic<std::size_t> next{0};
   team_.run([&](int thread) {
     Seat& seat = seats_[static_cast<std::size_t>(thread)];
     LaneRun& run = seat.lanes[0];
     for (std::size_t i = next++; i < batch.lanes.size(); i = next++) {
-      if (batch.lanes[i].samples == 0) {
+      const LaneBatch& lane = batch.lanes[i];
+      if (lane.samples == 0) {
         continue;
       }
-      bind(run, seat, "evaluate", batch.lanes[i], fields, batch.samples, context);
+      bind(run, seat, "evaluate", lane, fields, batch.samples, context);
       run.executor->run(run.binding, run.context);
-      add_sums(run, per_lane.subspan(2 * i, 2));
+      add_sums(run, per_lane.subspan(width * i, 2));
+      if (!metrics_.output().empty()) {
+        const float* const outputs = run.executor->output(metrics_.output(), run.binding.arena);
+        metrics_.add(outputs, lane.fields[labels], lane.samples, per_lane.subspan(width * i + 2, width - 2));
+      }
     }
   });
 }
 
-StepSums StepEngine::sums_of(std::span<const double> per_lane, std::int64_t samples) const {
-  std::array<double, 2> total{};
-  sum_lanes(per_lane, total);
-  return {.loss = total[0], .correct = total[1], .samples = samples};
-}
-
 StepSums StepEngine::sum_evaluation(std::span<const double> per_lane, std::int64_t samples) {
+  const std::size_t width = evaluation_width();
   std::size_t most = 0;
   for (const LaneRange& run : flow_->runs()) {
-    most = std::max(most, 2 * static_cast<std::size_t>(run.size()));
+    most = std::max(most, width * static_cast<std::size_t>(run.size()));
   }
-  std::vector<double> mine(most), all(most * flow_->runs().size()), in_order;
+  std::vector<double> mine(most), all(most * flow_->runs().size()), in_order, total(width);
   std::ranges::copy(per_lane, mine.begin());
   communicator_.all_gather(std::as_bytes(std::span(mine)), std::as_writable_bytes(std::span(all)), {.what = "adding up an evaluation"});
   for (std::size_t w = 0; w < flow_->runs().size(); ++w) {
     const double* block = all.data() + w * most;
-    in_order.insert(in_order.end(), block, block + 2 * flow_->runs()[w].size());
+    in_order.insert(in_order.end(), block, block + width * static_cast<std::size_t>(flow_->runs()[w].size()));
   }
-  return sums_of(in_order, samples);
+  sum_lanes(in_order, total);
+  return {.loss = total[0], .correct = total[1], .samples = samples, .metrics = {total.begin() + 2, total.end()}};
 }
 
 }  // namespace lockstep

@@ -12,6 +12,7 @@
 #include "plan/compile.hpp"
 #include "runtime/cpu_executor.hpp"
 #include "runtime/lane_team.hpp"
+#include "train/metrics.hpp"
 #include "train/optimizer.hpp"
 
 namespace lockstep {
@@ -26,19 +27,13 @@ struct JobShape {
   bool share = true;       ///< memory with the other workers, where all are on one machine
   /// Bytes of results that a thread may keep of lanes at once; the others follow. The bits do not change.
   std::size_t results_at_once = std::size_t{256} << 20;
+  int top_k = 5;                      ///< of the accuracy that evaluations tell beside the plain one
+  std::vector<double> label_scale{};  ///< of each output of a regression: the unit in which errors are told; empty: 1
 };
 
 /// The runtime scalars that a graph may ask for.
 inline constexpr std::string_view kInverseBatch = "inverse_batch";  ///< 1 / samples in the whole batch
 inline constexpr std::string_view kLaneShare = "lane_share";        ///< samples in this lane / samples in the whole batch
-
-/// Sums over all lanes of all workers, along the tree.
-struct StepSums {
-  double loss = 0;     ///< Σ of the samples' losses
-  double correct = 0;  ///< samples classified correctly; 0 if the model does not say
-  std::int64_t samples = 0;
-  bool asked_to_stop = false;  ///< some worker was asked to write a checkpoint and end
-};
 
 /// Seconds that this worker's first thread has spent in training steps.
 struct StepTimes {
@@ -54,9 +49,10 @@ class StepEngine {
  public:
   /// `lane_size`: samples of a full lane. Plans and kernels for it are made here, those for other sizes when first needed. Every worker
   /// must make its own at the same time.
-  StepEngine(Communicator& communicator, const Model& model, const JobShape& job, std::int64_t lane_size, const Sgd& sgd);
+  StepEngine(Communicator& communicator, const Model& model, const JobShape& job, std::int64_t lane_size, const Recipe& recipe = {});
 
   [[nodiscard]] const FlatLayout& layout() const { return layout_; }
+  [[nodiscard]] const Updater& updater() const { return *updater_; }
   /// After every step so far. Every worker must ask first after a step; from then on any may.
   [[nodiscard]] std::span<const float> parameters();
   /// To be written by every worker, with the same numbers, before its next step.
@@ -67,22 +63,25 @@ class StepEngine {
   [[nodiscard]] const char* exchange() const { return flow_->kind(); }
   [[nodiscard]] std::int64_t bytes_sent() const { return flow_->bytes_sent(); }
 
-  /// One training step. `lane_samples[v]` of all lanes of the job; `batch` holds this worker's lanes in order, its field names are
-  /// `fields`. `stop`: this worker asks all to stop. Every worker must call it. Throws Diverged, on every worker and with the
-  /// parameters as they were, when the loss is not finite, naming the first op that made it so; no step can follow.
+  /// One training step at the learning rate `rate`, of which parameters may have their own multiple. `lane_samples[v]` of all lanes of the
+  /// job; `batch` holds this worker's lanes in order, its field names are `fields`. `stop`: this worker asks all to stop. Every worker must
+  /// call it. Throws Diverged, on every worker and with the parameters as they were, when the loss is not finite, naming the first op that
+  /// made it so; no step can follow.
   StepSums train(const StepBatch& batch, std::span<const Field> fields, std::span<const int> lane_samples, const StepContext& context,
                  double rate, bool stop);
 
   /// Sums over one step's samples with the evaluation program; nothing is exchanged.
-  /// Adds [loss, correct] of each of this worker's lanes to `per_lane` (lanes().size() × 2).
+  /// Adds [loss, correct, what metrics() counts] of each of this worker's lanes to `per_lane` (lanes().size() × evaluation_width()).
   void evaluate(const StepBatch& batch, std::span<const Field> fields, const StepContext& context, std::span<double> per_lane);
+  [[nodiscard]] std::size_t evaluation_width() const { return 2 + metrics_.width(); }
+  [[nodiscard]] const Metrics& metrics() const { return metrics_; }
   /// Adds up `per_lane` of all workers along the tree. Every worker must call it.
   [[nodiscard]] StepSums sum_evaluation(std::span<const double> per_lane, std::int64_t samples);
 
-  /// The whole job's momentum as one flat array on every worker. Every worker must call it.
-  [[nodiscard]] std::vector<float> gather_momentum();
+  /// The whole job's array number `state` of updater().states() as one flat array on every worker. Every worker must call it.
+  [[nodiscard]] std::vector<float> gather_state(std::size_t state);
   /// Keeps of it what this worker owns.
-  void set_momentum(std::span<const float> flat);
+  void set_state(std::size_t state, std::span<const float> flat);
 
   /// SHA-256 over the results of one full lane's step on keyed numbers: machines that would not give the same bits differ here.
   [[nodiscard]] std::string fingerprint(std::span<const Field> fields);
@@ -106,18 +105,21 @@ class StepEngine {
   struct Seat {
     AlignedBytes scratch;
     std::map<std::pair<std::string, std::int64_t>, std::unique_ptr<CpuExecutor>> executors;
-    std::vector<LaneRun> lanes;           ///< at once
-    std::vector<AlignedFloats> momentum;  ///< [bucket], the owner's atoms one after the other
-    std::vector<float*> registers;        ///< where a fold works just now
-    int posted = 0;                       ///< buckets of the step
-    Verdict verdict = Verdict::unknown;   ///< on the step's loss
+    std::vector<LaneRun> lanes;          ///< at once
+    std::vector<AlignedFloats> state;    ///< [bucket], the owner's atoms one after the other, each [states, elements]
+    AlignedFloats direction;             ///< of an atom
+    StepScales scales;                   ///< of the step
+    std::vector<float*> registers;       ///< where a fold works just now
+    int posted = 0;                      ///< buckets of the step
+    Verdict verdict = Verdict::unknown;  ///< on the step's loss
+    bool scaled = false;                 ///< the sums that an update needs first are there, where it needs some
   };
   /// The training step under way, shared by the threads.
   struct Running {
     const StepBatch* batch = nullptr;
     std::span<const Field> fields;
     StepContext context;
-    double rates[2] = {0, 0};  ///< of this step and the one before, by their parity
+    StepRates rates[2];  ///< of this step and the one before, by their parity
   };
 
   const Plan& plan(const std::string& program, std::int64_t lane_size);
@@ -137,22 +139,25 @@ class StepEngine {
   [[nodiscard]] bool await(int thread, std::int64_t q, Ready ready);
   bool work(int thread);
   [[nodiscard]] Verdict verdict(Seat& seat) const;
+  [[nodiscard]] bool measure(int thread);
+  template <class Visit>
+  void for_each_sum(int thread, std::int64_t q, Visit visit);
   void update_piece(int thread, std::int64_t q);
-  /// Calls visit(atom, its optimizer state) for all that this worker owns.
+  [[nodiscard]] std::int64_t states() const { return std::ssize(updater_->states()); }
+  /// Calls visit(atom, its optimizer state [states, elements]) for all that this worker owns.
   template <class Visit>
   void for_each_atom(Visit visit) {
     for (int t = 0; t < job_.threads; ++t) {
       for (int b = 0; b < flow_->buckets(); ++b) {
-        float* state = seats_[static_cast<std::size_t>(t)].momentum[static_cast<std::size_t>(b)].data();
+        float* state = seats_[static_cast<std::size_t>(t)].state[static_cast<std::size_t>(b)].data();
         for (const Atom& atom : flow_->pieces().piece(b, communicator_.rank(), t)) {
           visit(atom, state);
-          state += atom.count;
+          state += states() * atom.count;
         }
       }
     }
   }
   void settle();
-  [[nodiscard]] StepSums sums_of(std::span<const double> per_lane, std::int64_t samples) const;
   [[noreturn]] void diverge(const StepBatch& batch, std::span<const Field> fields, const StepContext& context);
   [[nodiscard]] std::string first_non_finite_in(const LaneBatch& lane, std::span<const Field> fields, const StepContext& context,
                                                 std::int64_t batch_samples);
@@ -161,8 +166,9 @@ class StepEngine {
   const Model& model_;
   JobShape job_;
   std::int64_t lane_size_;
-  Sgd sgd_;
+  Metrics metrics_;
   FlatLayout layout_;
+  std::optional<Updater> updater_;
   std::map<std::pair<std::string, std::int64_t>, std::unique_ptr<Plan>> plans_;
   std::unique_ptr<GradientFlow> flow_;
   int lanes_at_once_ = 1;  ///< of a thread

@@ -15,22 +15,6 @@ namespace {
 
 constexpr int kRing = 4;  ///< buckets that a thread may have open at once
 
-/// A bucket's ranges as atoms; none spans two tensors.
-std::vector<std::vector<Atom>> atoms_of(const FlatLayout& layout) {
-  std::vector<std::vector<Atom>> buckets;
-  for (const std::vector<FlatRange>& ranges : layout.buckets) {
-    std::vector<Atom>& atoms = buckets.emplace_back();
-    for (const FlatRange& range : ranges) {
-      const auto after = std::ranges::upper_bound(layout.tensors, range.begin, {}, &FlatTensor::offset);
-      const auto tensor = static_cast<std::int32_t>(after - layout.tensors.begin() - 1);
-      for (std::int64_t at = range.begin; at < range.end; at += kAtom) {
-        atoms.push_back({at, static_cast<std::int32_t>(std::min(kAtom, range.end - at)), tensor});
-      }
-    }
-  }
-  return buckets;
-}
-
 Graph lane_graph(const Model& model, const std::string& program, std::int64_t lane_size) {
   const Graph graph = model.program(program).rebatch(lane_size);
   return program == "train" ? train_lane_graph(graph) : evaluate_lane_graph(graph);
@@ -55,15 +39,16 @@ bool in_step(const Plan& a, const Plan& b) {
 
 }  // namespace
 
-StepEngine::StepEngine(Communicator& communicator, const Model& model, const JobShape& job, std::int64_t lane_size, const Sgd& sgd)
+StepEngine::StepEngine(Communicator& communicator, const Model& model, const JobShape& job, std::int64_t lane_size, const Recipe& recipe)
     : communicator_(communicator),
       model_(model),
       job_(job),
       lane_size_(lane_size),
-      sgd_(sgd),
+      metrics_(model, job.top_k, job.label_scale),
       seats_(static_cast<std::size_t>(job.threads)),
       team_(job.threads, job.cores) {
   layout_ = flat_layout(lane_graph(model_, "train", lane_size));
+  updater_.emplace(layout_, recipe);
   has_correct_ = model.program("train").has_output("correct");
   const Plan& full = plan("train", lane_size);
 
@@ -75,10 +60,11 @@ StepEngine::StepEngine(Communicator& communicator, const Model& model, const Job
     most_lanes = std::max(most_lanes, static_cast<std::size_t>((runs[w].size() + threads - 1) / threads));
   }
   const auto buckets = static_cast<int>(layout_.buckets.size());
-  GradientFlow::Job shape{job.lanes, job.threads_per_worker, job.reduce, atoms_of(layout_), layout_.size, std::max(kRing, full.ring)};
+  GradientFlow::Job shape{job.lanes,    job.threads_per_worker,     job.reduce,        updater_->atoms(),
+                          layout_.size, std::max(kRing, full.ring), updater_->rounds()};
   lanes_at_once_ =
       static_cast<int>(std::clamp<std::size_t>(job.results_at_once / std::max<std::size_t>(1, full.arena_bytes), 1, most_lanes));
-  shape.ring = lanes_at_once_ < static_cast<int>(most_lanes) ? buckets : shape.ring;
+  shape.ring = lanes_at_once_ < static_cast<int>(most_lanes) || shape.rounds > 0 ? buckets : shape.ring;
   flow_ = GradientFlow::create(communicator_, std::move(shape), job.share);
   team_.run([this](int thread) { make_seat(thread); });
   prepare("train", lane_size);
@@ -114,12 +100,14 @@ void StepEngine::make_seat(int thread) {
   const std::vector<int> all(static_cast<std::size_t>(job_.lanes), 1);
   seat.registers.resize(static_cast<std::size_t>(FoldPlan(flow_->run(thread), all, job_.reduce).buffers()));
   for (int b = 0; b < flow_->buckets(); ++b) {
-    std::size_t count = 0;
+    std::int64_t count = 0;
     for (const Atom& atom : flow_->pieces().piece(b, communicator_.rank(), thread)) {
-      count += static_cast<std::size_t>(atom.count);
+      count += atom.count;
     }
-    seat.momentum.emplace_back(count);
+    seat.state.emplace_back(static_cast<std::size_t>(1 + states() * count));
   }
+  seat.direction = AlignedFloats(flow_->pieces().longest_atom());
+  seat.scales = updater_->scales();
 }
 
 /// Makes the plan and the kernels for lanes of a size, where there are none yet.
@@ -177,17 +165,19 @@ std::span<float> StepEngine::set_parameters() {
   return flow_->parameters();
 }
 
-std::vector<float> StepEngine::gather_momentum() {
+std::vector<float> StepEngine::gather_state(std::size_t state) {
   settle();
   std::vector<float> flat(static_cast<std::size_t>(layout_.size));
-  for_each_atom([&](const Atom& atom, float* state) { std::copy_n(state, atom.count, flat.begin() + atom.offset); });
+  const auto number = static_cast<std::int64_t>(state);
+  for_each_atom([&](const Atom& atom, const float* at) { std::copy_n(at + number * atom.count, atom.count, flat.begin() + atom.offset); });
   gather_pieces(communicator_, flow_->pieces(), flat);
   return flat;
 }
 
-void StepEngine::set_momentum(std::span<const float> flat) {
+void StepEngine::set_state(std::size_t state, std::span<const float> flat) {
   settle();
-  for_each_atom([&](const Atom& atom, float* state) { std::copy_n(flat.begin() + atom.offset, atom.count, state); });
+  const auto number = static_cast<std::int64_t>(state);
+  for_each_atom([&](const Atom& atom, float* at) { std::copy_n(flat.begin() + atom.offset, atom.count, at + number * atom.count); });
 }
 
 std::string StepEngine::fingerprint(std::span<const Field> fields) {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <csignal>
 #include <iostream>
+#include <iterator>
 
 #include "data/describe_data.hpp"
 #include "plan/lane_price.hpp"
@@ -38,7 +39,7 @@ class Trainer {
         job_(agree_on_job(communicator, model, settings)),
         table_(split_.train.rows, settings.batch, job_.lanes, static_cast<int>(model.least_lane())),
         cache_(std::make_shared<ChunkCache>(train, settings.cache)),
-        engine_(communicator, model, job_, table_.max_lane_samples(), settings.sgd),
+        engine_(communicator, model, job_, table_.max_lane_samples(), settings.recipe),
         store_(settings.run, settings.keep),
         stopping_(settings.patience, settings.min_delta),
         lane_samples_(static_cast<std::size_t>(job_.lanes)) {}
@@ -62,6 +63,12 @@ class Trainer {
     const std::uint64_t all = settings_.epochs * steps_per_epoch();
     return settings_.steps > 0 ? std::min(settings_.steps, all) : all;
   }
+
+  [[nodiscard]] double rate_of(std::uint64_t step) const {
+    return learning_rate(settings_.schedule, settings_.recipe.rate, step, {total_steps(), steps_per_epoch()});
+  }
+  [[nodiscard]] const std::vector<std::string>& states() const { return engine_.updater().states(); }
+  [[nodiscard]] bool averages() const { return settings_.recipe.average > 0; }
 
   [[nodiscard]] bool finished() const { return step_ >= total_steps() || stopping_.should_stop(); }
 
@@ -108,7 +115,7 @@ class Trainer {
     static_cast<void>(agree_on_parameters(communicator_, engine_.layout(), engine_.parameters()));
     if (leads()) {
       folder_->write_config(resolved_config());
-      folder_->restore_history(history_);
+      folder_->restore_history(history_, validates() ? engine_.metrics().names() : std::vector<std::string>());
     }
   }
 
@@ -129,9 +136,11 @@ class Trainer {
       say("warning: the checkpoint was made on another kind of machine; this is recorded, and the last bits will differ");
     }
     from_tensors(engine_.layout(), checkpoint.parameters, engine_.set_parameters());
-    std::vector<float> momentum(engine_.parameters().size());
-    from_tensors(engine_.layout(), checkpoint.optimizer, momentum, "momentum/");
-    engine_.set_momentum(momentum);
+    for (std::size_t i = 0; i < states().size(); ++i) {
+      std::vector<float> state(engine_.parameters().size());
+      from_tensors(engine_.layout(), checkpoint.optimizer, state, states()[i] + "/");
+      engine_.set_state(i, state);
+    }
     epoch_ = checkpoint.epoch;
     step_in_epoch_ = checkpoint.step_in_epoch;
     step_ = checkpoint.step;
@@ -153,15 +162,14 @@ class Trainer {
                                 {"limit", settings_.limit},
                                 {"validation-fraction", settings_.validation_fraction},
                                 {"validation", validation_ ? validation_->checksum() : ""},
-                                {"lr", settings_.rate},
-                                {"schedule", name_of(settings_.schedule)},
-                                {"momentum", settings_.sgd.momentum},
-                                {"penalty l2", settings_.sgd.l2},
+                                {"schedule", settings_.schedule.text()},
+                                {"warmup", settings_.schedule.warmup},
                                 {"patience", settings_.patience},
                                 {"min-delta", settings_.min_delta},
                                 {"order", name_of(order())},
                                 {"reduce", settings_.reduce == ReduceMode::exact ? "exact" : "arrival"}};
-    if (settings_.schedule != Schedule::constant) {
+    json.update(settings_.recipe.json());
+    if (settings_.schedule.depends_on_length()) {
       json["epochs"] = settings_.epochs;
       json["steps"] = settings_.steps;
     }
@@ -170,12 +178,17 @@ class Trainer {
 
   void checkpoint(bool best) {
     check_finite(engine_.layout(), engine_.parameters(), step_);
-    const std::vector<float> momentum = engine_.gather_momentum();
+    std::vector<NamedTensor> optimizer;
+    for (std::size_t i = 0; i < states().size(); ++i) {
+      const bool trained_only = states()[i] != kAverage;
+      std::vector<NamedTensor> tensors = to_tensors(engine_.layout(), engine_.gather_state(i), states()[i] + "/", trained_only);
+      std::ranges::move(tensors, std::back_inserter(optimizer));
+    }
     if (leads()) {
       Checkpoint checkpoint;
       checkpoint.model = model_.json();
       checkpoint.parameters = to_tensors(engine_.layout(), engine_.parameters());
-      checkpoint.optimizer = to_tensors(engine_.layout(), momentum, "momentum/", true);
+      checkpoint.optimizer = std::move(optimizer);
       checkpoint.epoch = epoch_;
       checkpoint.step_in_epoch = step_in_epoch_;
       checkpoint.step = step_;
@@ -240,7 +253,7 @@ class Trainer {
     for (int v = 0; v < job_.lanes; ++v) {
       lane_samples_[static_cast<std::size_t>(v)] = static_cast<int>(table_.lane_samples(batch.step, v));
     }
-    const double rate = learning_rate(settings_.schedule, settings_.rate, step_, total_steps());
+    const double rate = rate_of(step_);
     const StepContext context{settings_.seed, epoch_, step_, 0};
     const StepSums sums = engine_.train(batch, reader.fields(), lane_samples_, context, rate, asked_to_stop != 0);
     reader.release();
@@ -265,7 +278,8 @@ class Trainer {
     row.epoch = epoch_ + 1;
     row.step = step_;
     row.train_loss = epoch_loss_ / static_cast<double>(epoch_samples_);
-    row.learning_rate = learning_rate(settings_.schedule, settings_.rate, step_ - 1, total_steps());
+    row.learning_rate = rate_of(step_ - 1);
+    row.penalty = engine_.updater().penalty(engine_.parameters());
     row.parameter_hash = hash;
     row.samples_per_second = static_cast<double>(timed_samples_) / epoch_seconds_;
     row.seconds = epoch_seconds_;
@@ -274,9 +288,9 @@ class Trainer {
     if (validates()) {
       const Dataset& data = validation_ ? *validation_ : train_;
       const RowRange rows = validation_ ? RowRange{0, data.rows()} : split_.validation;
-      const StepSums sums = evaluate_dataset(engine_, data, rows, settings_.batch, job_.lanes, settings_.cache);
+      const StepSums sums = validate(data, rows);
       row.validation_loss = sums.loss / static_cast<double>(sums.samples);
-      row.validation_accuracy = sums.correct / static_cast<double>(sums.samples);
+      row.figures = engine_.metrics().figures(sums);
       best = stopping_.update(*row.validation_loss);
       best_hash_ = best ? hash : best_hash_;
     }
@@ -289,17 +303,37 @@ class Trainer {
     epoch_samples_ = timed_samples_ = 0;
     if (leads()) {
       folder_->append(row);
-      const double penalty = penalty_value(engine_.layout(), settings_.sgd, engine_.parameters());
-      say(describe_epoch(row, settings_.epochs) + (penalty > 0 ? fmt::format("  penalty {:.4f}", penalty) : ""));
+      say(describe_epoch(row, settings_.epochs));
     }
     return best;
   }
 
+  /// With the averaged weights, where there are some.
+  StepSums validate(const Dataset& data, RowRange rows) {
+    std::vector<float> weights;
+    if (averages()) {
+      weights.assign(engine_.parameters().begin(), engine_.parameters().end());
+      take_averages();
+    }
+    const StepSums sums = evaluate_dataset(engine_, data, rows, settings_.batch, job_.lanes, settings_.cache);
+    if (averages()) {
+      std::ranges::copy(weights, engine_.set_parameters().begin());
+    }
+    return sums;
+  }
+
+  void take_averages() { std::ranges::copy(engine_.gather_state(states().size() - 1), engine_.set_parameters().begin()); }
+
   TrainResult finish(bool preempted) {
     TrainResult result;
     result.preempted = preempted;
-    if (!preempted && validates() && settings_.patience > 0) {
-      restore_best();
+    if (!preempted) {
+      if (averages()) {
+        take_averages();
+      }
+      if (validates() && settings_.patience > 0) {
+        restore_best();
+      }
     }
     result.step = step_;
     result.parameter_hash = agree_on_parameters(communicator_, engine_.layout(), engine_.parameters());
@@ -311,6 +345,9 @@ class Trainer {
       }
       if (test_) {
         result.test = evaluate_dataset(engine_, *test_, {0, test_->rows()}, settings_.batch, job_.lanes, settings_.cache);
+        result.figures = engine_.metrics().figures(*result.test);
+        const std::span<const double> confusion = engine_.metrics().confusion(*result.test);
+        result.confusion.assign(confusion.begin(), confusion.end());
       }
     }
     store_.wait();
@@ -329,7 +366,7 @@ class Trainer {
       if (parameter_hash(best->parameters) != best_hash_) {
         throw CheckpointError("checkpoints/best.h5 is not this run's best epoch.\n  Start again in another --run.");
       }
-      from_tensors(engine_.layout(), best->parameters, engine_.set_parameters());
+      from_tensors(engine_.layout(), model_of(*best), engine_.set_parameters());
       say(fmt::format("the best epoch's parameters are kept (epoch {}, validation loss {:.4f})", best->epoch, stopping_.best()));
     }
   }
@@ -387,7 +424,7 @@ StepSums evaluate_dataset(StepEngine& engine, const Dataset& dataset, RowRange r
   options.lane_end = engine.lanes().end;
   options.end_epoch = 1;
   BatchReader reader(std::make_shared<ChunkCache>(dataset, cache), table, options);
-  std::vector<double> per_lane(2 * static_cast<std::size_t>(engine.lanes().size()));
+  std::vector<double> per_lane(engine.evaluation_width() * static_cast<std::size_t>(engine.lanes().size()));
   for (std::int64_t s = 0; s < table.steps(); ++s) {
     engine.evaluate(reader.next(), reader.fields(), {}, per_lane);
     reader.release();

@@ -33,13 +33,14 @@ struct TrainSettings {
   std::uint64_t seed = 1;
   std::int64_t limit = 0;  ///< the first so many training samples; 0: all
   double validation_fraction = 0;
-  double rate = 0.01;
-  Schedule schedule = Schedule::constant;
-  Sgd sgd;
+  Recipe recipe;
+  Schedule schedule;
   std::uint64_t patience = 0;
   double min_delta = 0;
-  std::optional<OrderKind> order;  ///< none: by the dataset's size
-  StartingWeights start;           ///< none where it names no file
+  int top_k = 5;                    ///< of the accuracy that evaluations tell beside the plain one
+  std::vector<double> label_scale;  ///< of each output of a regression: the unit in which errors are told; empty: 1
+  std::optional<OrderKind> order;   ///< none: by the dataset's size
+  StartingWeights start;            ///< none where it names no file
   ReduceMode reduce = ReduceMode::exact;
   bool share = true;  ///< memory among the workers of one machine; false: messages
 
@@ -65,6 +66,8 @@ struct TrainResult {
   std::string parameter_hash;
   double samples_per_second = 0;
   std::optional<StepSums> test;
+  std::vector<Figure> figures{};    ///< of the test
+  std::vector<double> confusion{};  ///< of the test, [label, what the model says]; empty: there is none
 };
 
 /// Trains `model` on the rows of `train`, evaluating on `validation` (or on a fraction of the rows) after each epoch and on `test` once at

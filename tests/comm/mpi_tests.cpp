@@ -358,8 +358,27 @@ TEST_F(Workers, ExchangeSendsWhatItSaysAndAllocatesNothing) {
   EXPECT_EQ(exchange.bytes_sent() - sent, layout.size * 4 * (size - 1) / size * 2);
 }
 
+/// A round: [first element of the sum + round, elements] of each atom of this thread; then of all atoms.
+void add_up_atoms(GradientFlow& flow, int thread, int round) {
+  const std::span<double> sums = flow.atom_sums(round);
+  for (int b = 0; b < flow.buckets(); ++b) {
+    while (!flow.arrived(flow.first() + b))
+      flow.progress(thread);
+    const Atom* const first = flow.pieces().atoms(b).data();
+    const auto keep = [&](const Atom& atom, const float* sum) {
+      const std::size_t place = 2 * (flow.first_atom(b) + static_cast<std::size_t>(&atom - first));
+      sums[place] = static_cast<double>(sum[0]) + round;
+      sums[place + 1] = atom.count;
+    };
+    flow.sum_piece(thread, flow.first() + b, keep);
+  }
+  flow.post_atom_sums(thread, round);
+  while (!flow.atom_sums_ready(round))
+    flow.progress(thread);
+}
+
 /// One thread's side of a step: its lanes' gradients, keyed by (step, lane), and the pieces that it owns; the sums become the parameters.
-void flow_step(GradientFlow& flow, int thread, std::int64_t step, std::int64_t elements, std::span<const int> samples) {
+void flow_step(GradientFlow& flow, int thread, std::int64_t step, std::int64_t elements, std::span<const int> samples, int rounds) {
   const FoldPlan& fold = flow.fold(thread);
   const std::int64_t end = flow.first() + flow.buckets();
   const auto help = [&] {
@@ -390,8 +409,13 @@ void flow_step(GradientFlow& flow, int thread, std::int64_t step, std::int64_t e
       run_sums<float>(fold.ops(lane), registers.data(), span.count);
     }
     flow.post(thread, flow.first() + b + 1);
-    help();
+    if (rounds == 0)
+      help();
   }
+  while (rounds > 0 && !flow.sums_ready())
+    flow.progress(thread);
+  for (int round = 0; round < rounds; ++round)
+    add_up_atoms(flow, thread, round);
   const auto all_settled = [&] {
     for (std::int64_t q = flow.first(); q < end; ++q) {
       if (!flow.settled(q))
@@ -406,7 +430,9 @@ void flow_step(GradientFlow& flow, int thread, std::int64_t step, std::int64_t e
 TEST_F(Workers, GradientsFlowThroughARingToTheBitsOfTheTree) {
   const Flat layout({5000, 3, 700, 2500, 64});
   constexpr int kThreads = 2;
-  for (const bool share : {true, false}) {
+  for (const int way : {0, 1, 2, 3}) {
+    const bool share = way % 2 == 0;
+    const int rounds = way < 2 ? 0 : 2;
     for (const int lanes : {6, 13}) {
       const auto flow = GradientFlow::create(comm,
                                              {lanes,
@@ -414,7 +440,8 @@ TEST_F(Workers, GradientsFlowThroughARingToTheBitsOfTheTree) {
                                               ReduceMode::exact,
                                               {layout.of({0}), layout.of({1, 2}), layout.of({3, 4})},
                                               layout.size,
-                                              1},
+                                              rounds == 0 ? 1 : 3,
+                                              rounds},
                                              share);
       EXPECT_STREQ(flow->kind(), size == 1 ? "alone" : share ? "shared memory" : "messages");
       for (std::int64_t step = 0; step < 4; ++step) {
@@ -425,7 +452,7 @@ TEST_F(Workers, GradientsFlowThroughARingToTheBitsOfTheTree) {
         {
           std::vector<std::jthread> team;
           for (int t = 0; t < kThreads; ++t)
-            team.emplace_back([&, t] { flow_step(*flow, t, step, layout.size, samples); });
+            team.emplace_back([&, t] { flow_step(*flow, t, step, layout.size, samples, rounds); });
         }
         int wrong = 0;
         for (const Atom& atom : layout.atoms) {
@@ -437,6 +464,16 @@ TEST_F(Workers, GradientsFlowThroughARingToTheBitsOfTheTree) {
             for (const auto& lane : gradients)
               column.push_back(lane[i]);
             wrong += flow->parameters()[i] != test::tree_sum(column, samples) ? 1 : 0;
+          }
+        }
+        for (int round = 0; round < rounds; ++round) {
+          const std::span<const double> sums = flow->atom_sums(round);
+          std::size_t place = 0;
+          for (int b = 0; b < flow->buckets(); ++b) {
+            for (const Atom& atom : flow->pieces().atoms(b)) {
+              wrong += sums[place++] != static_cast<double>(flow->parameters()[atom.offset]) + round ? 1 : 0;
+              wrong += sums[place++] != atom.count ? 1 : 0;
+            }
           }
         }
         EXPECT_EQ(wrong, 0) << flow->kind() << ", " << lanes << " lanes, step " << step;

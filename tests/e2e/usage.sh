@@ -11,6 +11,11 @@ expect_code 2 'elephant' no-model.log "${train[@]}" --model elephant --batch 48
 expect_code 2 'lanes' too-many-lanes.log "${train[@]}" --model mlp --batch 4 --lanes 8
 expect_code 2 'dropout' dropout.log "${train[@]}" --model mlp --batch 48 --dropout 1.5
 expect_code 2 'penalty|l3' penalty.log "${train[@]}" --model mlp --batch 48 --penalty l3:1
+expect_code 2 'layers.0.weight' pattern.log "${train[@]}" --model mlp --batch 48 --penalty 'l1:1@conv*'
+expect_code 2 'adamw' optimizer.log "${train[@]}" --model mlp --batch 48 --optimizer adam
+expect_code 2 'one-cycle' schedule.log "${train[@]}" --model mlp --batch 48 --schedule linear
+expect_code 2 '10 classes' class-weights.log "${train[@]}" --model mlp --batch 48 --class-weights 1,2
+expect_code 2 'shear' augment.log "${train[@]}" --model mlp --batch 48 --augment shear
 expect_code 3 'no-such-folder' no-data.log "$lockstep" train --data "$work/no-such-folder" --run "$work/run" --model mlp --batch 48
 expect_code 3 'no-such-folder' inspect.log "$lockstep" inspect "$work/no-such-folder"
 mapfile -t mpi < <(mpi_line 3)

@@ -82,6 +82,62 @@ TEST(Random, DropoutPassesTheGradientThroughTheSameMask) {
   expect_second_gradient(c);
 }
 
+OpCase augment_case(const Shape& shape, std::int64_t crop, bool flip, StepContext step) {
+  Numbers pixels;
+  for (std::int64_t i = 0; i < shape.elements(); ++i) {
+    pixels.push_back(static_cast<double>(i + 1));
+  }
+  return {op("augment"), {{"crop", crop}, {"flip", std::int64_t{flip ? 1 : 0}}, {"name", "x"}}, {{shape, DType::f32}}, {pixels}, {}, step};
+}
+
+TEST(Augment, MatchesTheReference) {
+  for (const bool flip : {false, true}) {
+    for (const std::int64_t crop : {0, 1, 3}) {
+      for (const Shape& shape : {Shape{5, 1, 4, 4}, Shape{3, 3, 5, 9}, Shape{1, 2, 8, 5}}) {
+        expect_cpu_matches_reference(augment_case(shape, crop, flip, {7, 2, 5, 64}), 0);
+      }
+    }
+  }
+}
+
+/// Of one row of pixels 1 2 3 4 5: every move and its mirror image come up about equally often, and nothing else.
+TEST(Augment, MovesAndMirrorsEvenly) {
+  const Numbers y = cpu_outputs(augment_case({1000, 1, 3, 5}, 2, true, {}))[0];
+  std::map<std::string, int> seen;
+  for (std::size_t image = 0; image < 1000; ++image) {
+    std::string row;
+    for (std::size_t w = 0; w < 5; ++w) {
+      for (std::size_t h = 0; h < 3; ++h) {
+        if (const double pixel = y[(image * 3 + h) * 5 + w]; pixel > 0) {
+          row += std::to_string((static_cast<int>(pixel) - 1) % 5 + 1);
+          break;
+        }
+      }
+    }
+    ++seen[row];
+  }
+  EXPECT_EQ(seen.size(), 10U);
+  for (const char* row : {"12345", "54321", "1234", "4321", "2345", "5432", "123", "321", "345", "543"}) {
+    EXPECT_NEAR(seen[row], 100, 50) << row;
+  }
+}
+
+TEST(Augment, ASampleIsTheSameInEveryLaneAndAnotherInEveryStep) {
+  const Numbers whole = cpu_outputs(augment_case({6, 1, 1, 8}, 0, true, {1, 0, 3, 100}))[0];
+  Numbers last = cpu_outputs(augment_case({2, 1, 1, 8}, 0, true, {1, 0, 3, 104}))[0];
+  for (double& pixel : last) {
+    pixel += 4 * 8;
+  }
+  EXPECT_EQ(last, Numbers(whole.end() - 16, whole.end()));
+  EXPECT_NE(cpu_outputs(augment_case({60, 1, 1, 8}, 0, true, {1, 0, 3, 0})),
+            cpu_outputs(augment_case({60, 1, 1, 8}, 0, true, {1, 0, 4, 0})));
+}
+
+TEST(Augment, RefusesWhatIsNoImageOrTooSmall) {
+  expect_shape_error({{3, 4}}, [&](Graph&, const std::vector<Value>& p) { return augment(p[0], 1, true, "x"); });
+  expect_shape_error({{3, 1, 4, 9}}, [&](Graph&, const std::vector<Value>& p) { return augment(p[0], 4, true, "x"); });
+}
+
 TEST(Random, ShapesFollowTheNumberOfSamples) {
   Graph graph(2);
   graph.set_output("z", random_normal(graph, {kBatch, 3}, "z"));

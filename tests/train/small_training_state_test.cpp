@@ -126,21 +126,55 @@ TEST(EarlyStopping, RefusesANegativeMinDelta) {
 }
 
 TEST(Schedule, ConstantAndCosine) {
-  EXPECT_EQ(learning_rate(Schedule::constant, 0.05, 7, 10), 0.05);
-  EXPECT_EQ(learning_rate(Schedule::cosine, 0.05, 0, 10), 0.05);
-  EXPECT_EQ(learning_rate(Schedule::cosine, 0.05, 10, 10), 0);
-  EXPECT_EQ(learning_rate(Schedule::cosine, 0.05, 11, 10), 0);
-  EXPECT_EQ(learning_rate(Schedule::cosine, 0.05, 0, 0), 0);
+  const Schedule constant = schedule_from("constant"), cosine = schedule_from("cosine");
+  EXPECT_EQ(learning_rate(constant, 0.05, 7, {10, 5}), 0.05);
+  EXPECT_EQ(learning_rate(cosine, 0.05, 0, {10, 5}), 0.05);
+  EXPECT_EQ(learning_rate(cosine, 0.05, 10, {10, 5}), 0);
+  EXPECT_EQ(learning_rate(cosine, 0.05, 11, {10, 5}), 0);
+  EXPECT_EQ(learning_rate(cosine, 0.05, 0, {0, 1}), 0);
   for (std::uint64_t step = 0; step < 1000; ++step) {
     const double expected = 0.05 * (1 + std::cos(std::numbers::pi * static_cast<double>(step) / 1000)) / 2;
-    EXPECT_NEAR(learning_rate(Schedule::cosine, 0.05, step, 1000), expected, 4 * 0.05 * std::numeric_limits<double>::epsilon()) << step;
+    EXPECT_NEAR(learning_rate(cosine, 0.05, step, {1000, 10}), expected, 4 * 0.05 * std::numeric_limits<double>::epsilon()) << step;
   }
 }
 
-TEST(Schedule, NamesGoBothWays) {
-  EXPECT_EQ(schedule_from(name_of(Schedule::constant)), Schedule::constant);
-  EXPECT_EQ(schedule_from(name_of(Schedule::cosine)), Schedule::cosine);
-  EXPECT_THROW(static_cast<void>(schedule_from("linear")), UsageError);
+TEST(Schedule, StepsDownByEpochs) {
+  const Schedule schedule = schedule_from("step:3:0.5");
+  EXPECT_EQ(learning_rate(schedule, 0.8, 29, {1000, 10}), 0.8);
+  EXPECT_EQ(learning_rate(schedule, 0.8, 30, {1000, 10}), 0.4);
+  EXPECT_EQ(learning_rate(schedule, 0.8, 60, {1000, 10}), 0.2);
+}
+
+TEST(Schedule, WarmsUp) {
+  const Schedule constant = schedule_from("constant", 4);
+  for (const auto& [step, part] : {std::pair{0, 0.25}, {1, 0.5}, {3, 1.0}, {4, 1.0}}) {
+    EXPECT_EQ(learning_rate(constant, 0.8, static_cast<std::uint64_t>(step), {20, 5}), 0.8 * part) << step;
+  }
+  const Schedule cosine = schedule_from("cosine", 4);
+  EXPECT_EQ(learning_rate(cosine, 0.8, 4, {20, 5}), 0.8) << "the schedule begins after it";
+  EXPECT_NEAR(learning_rate(cosine, 0.8, 12, {20, 5}), 0.4, 1e-15);
+}
+
+/// torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=20), PyTorch 2: step and rate
+constexpr std::pair<std::uint64_t, double> kOneCycle[] = {{0, 0.004}, {2, 0.03716718427000252}, {5, 0.1}, {12, 0.0500002}, {19, 4e-7}};
+
+TEST(Schedule, OneCycleIsPyTorchs) {
+  const Schedule schedule = schedule_from("one-cycle");
+  for (const auto& [step, rate] : kOneCycle) {
+    EXPECT_NEAR(learning_rate(schedule, 0.1, step, {20, 5}), rate, 1e-12) << step;
+  }
+  EXPECT_EQ(learning_rate(schedule, 0.1, 0, {1, 1}), 0.1);
+  EXPECT_GT(learning_rate(schedule, 0.1, 7, {3, 1}), 0);
+}
+
+TEST(Schedule, TextsGoBothWays) {
+  for (const char* text : {"constant", "step:30:0.1", "cosine", "one-cycle"}) {
+    EXPECT_EQ(schedule_from(text).text(), text);
+  }
+  for (const char* text : {"linear", "step", "step:", "step:0:0.1", "step:3", "step:3:", "step:3:2", "step:x:0.1", ""}) {
+    EXPECT_THROW(static_cast<void>(schedule_from(text)), UsageError) << text;
+  }
+  EXPECT_THROW(static_cast<void>(schedule_from("one-cycle", 3)), UsageError);
 }
 
 }  // namespace

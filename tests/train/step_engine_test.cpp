@@ -29,12 +29,13 @@ Workload small_workload(const std::string& name) {
 
 struct Trained {
   std::vector<float> parameters;
-  std::vector<float> momentum;
+  std::vector<std::vector<float>> state;
   double loss = 0;
 };
 
+/// Where `again` > 0, a new engine goes on with `again` threads from parameters and state after the first step.
 Trained train_alone(const Workload& workload, int lanes, int threads, ReduceMode reduce = ReduceMode::exact, int steps = 3,
-                    std::size_t results_at_once = std::size_t{1} << 30) {
+                    std::size_t results_at_once = std::size_t{1} << 30, const Recipe& recipe = Recipe::sgd(0.9, 1e-3), int again = 0) {
   const Model model = build_model(workload.model);
   const std::unique_ptr<Communicator> communicator = self_communicator();
   JobShape job;
@@ -43,18 +44,31 @@ Trained train_alone(const Workload& workload, int lanes, int threads, ReduceMode
   job.threads_per_worker = {threads};
   job.reduce = reduce;
   job.results_at_once = results_at_once;
-  StepEngine engine(*communicator, model, job, (workload.batch + lanes - 1) / lanes, {0.9, 1e-3});
-  initialise(engine.layout(), 3, engine.set_parameters());
+  const std::int64_t lane_size = (workload.batch + lanes - 1) / lanes;
+  auto engine = std::make_unique<StepEngine>(*communicator, model, job, lane_size, recipe);
+  initialise(engine->layout(), 3, engine->set_parameters());
   const SyntheticBatch data(workload, workload.batch, lanes, 0, lanes);
   Trained result;
   for (int s = 0; s < steps; ++s) {
     const StepSums sums =
-        engine.train(data.batch(), data.fields(), data.lane_samples(), {7, 0, static_cast<std::uint64_t>(s), 0}, 0.05, false);
+        engine->train(data.batch(), data.fields(), data.lane_samples(), {7, 0, static_cast<std::uint64_t>(s), 0}, 0.05, false);
     result.loss += sums.loss;
     EXPECT_EQ(sums.samples, workload.batch);
+    if (again > 0 && s == 0) {
+      job.threads = again;
+      job.threads_per_worker = {again};
+      auto next = std::make_unique<StepEngine>(*communicator, model, job, lane_size, recipe);
+      std::ranges::copy(engine->parameters(), next->set_parameters().begin());
+      for (std::size_t i = 0; i < engine->updater().states().size(); ++i) {
+        next->set_state(i, engine->gather_state(i));
+      }
+      engine = std::move(next);
+    }
   }
-  result.parameters.assign(engine.parameters().begin(), engine.parameters().end());
-  result.momentum = engine.gather_momentum();
+  result.parameters.assign(engine->parameters().begin(), engine->parameters().end());
+  for (std::size_t i = 0; i < engine->updater().states().size(); ++i) {
+    result.state.push_back(engine->gather_state(i));
+  }
   return result;
 }
 
@@ -66,11 +80,107 @@ TEST(StepEngine, SameBitsOnAnyNumberOfThreads) {
         SCOPED_TRACE(testing::Message() << name << " lanes " << lanes << " threads " << threads);
         const Trained other = train_alone(small_workload(name), lanes, threads);
         EXPECT_EQ(one.parameters, other.parameters);
-        EXPECT_EQ(one.momentum, other.momentum);
+        EXPECT_EQ(one.state, other.state);
         EXPECT_EQ(one.loss, other.loss);
       }
     }
   }
+}
+
+struct NamedRecipe {
+  const char* name;
+  Recipe recipe;
+};
+
+/// Every way of updating; patterns fit small_workload("cnn").
+std::vector<NamedRecipe> recipes() {
+  using Kind = Optimizer::Kind;
+  std::vector<NamedRecipe> all{{"plain", Recipe::sgd(0, 0)},
+                               {"nesterov", Recipe::sgd(0.9, 0)},
+                               {"adamw", {}},
+                               {"lars", Recipe::sgd(0.9, 1e-3)},
+                               {"lamb", {}},
+                               {"clip", Recipe::sgd(0.9, 0)},
+                               {"clipped lamb", {}},
+                               {"penalties", Recipe::sgd(0.9, 1e-3)},
+                               {"clipped lars with everything", Recipe::sgd(0.9, 1e-3)}};
+  all[1].recipe.optimizer.nesterov = true;
+  all[2].recipe.optimizer = {.kind = Kind::adamw, .decay = 0.1};
+  all[3].recipe.optimizer.kind = Kind::lars;
+  all[4].recipe.optimizer = {.kind = Kind::lamb, .decay = 0.1};
+  all[5].recipe.clip = 0.1;
+  all[6].recipe = all[4].recipe;
+  all[6].recipe.clip = 0.1;
+  for (const char* text : {"l1:1e-3@conv*", "elastic:1e-3,1e-2@dense1.*", "group:1e-3@*.weight", "l1:1e-3@*.bias"}) {
+    all[7].recipe.penalties.push_back(penalty_from(text));
+  }
+  all[8].recipe.penalties = all[7].recipe.penalties;
+  all[8].recipe.optimizer.kind = Kind::lars;
+  all[8].recipe.clip = 0.1;
+  all[8].recipe.average = 0.9;
+  all[8].recipe.rates = {{0.001, "conv1.*"}};
+  return all;
+}
+
+TEST(StepEngine, SameBitsWithEveryRecipeOnAnyThreadsAndGoneOnWith) {
+  const Workload workload = small_workload("cnn");
+  constexpr std::size_t kAll = std::size_t{1} << 30;
+  std::vector<std::vector<float>> models;
+  for (const auto& [name, recipe] : recipes()) {
+    for (const int lanes : {1, 6}) {
+      const Trained one = train_alone(workload, lanes, 1, ReduceMode::exact, 3, kAll, recipe);
+      models.push_back(one.parameters);
+      for (const int threads : {2, 3, 8}) {
+        SCOPED_TRACE(testing::Message() << name << ", " << lanes << " lanes, " << threads << " threads");
+        const Trained other = train_alone(workload, lanes, threads, ReduceMode::exact, 3, kAll, recipe);
+        EXPECT_EQ(one.parameters, other.parameters);
+        EXPECT_EQ(one.state, other.state);
+        EXPECT_EQ(one.loss, other.loss);
+      }
+      EXPECT_EQ(one.parameters, train_alone(workload, lanes, 2, ReduceMode::exact, 3, 1, recipe).parameters) << name << ", lane after lane";
+      EXPECT_EQ(one.parameters, train_alone(workload, lanes, 3, ReduceMode::exact, 3, kAll, recipe, 2).parameters)
+          << name << ", gone on with";
+    }
+  }
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      EXPECT_NE(models[i], models[j]) << "recipes " << j / 2 << " and " << i / 2 << " make one model";
+    }
+  }
+}
+
+TEST(StepEngine, LearnsNumbersAndSeveralLabels) {
+  for (const nn::Loss loss : {nn::Loss::squared_error, nn::Loss::sigmoid_cross_entropy}) {
+    Workload workload = small_workload("mlp");
+    workload.model.dropout = 0;
+    workload.model.loss = loss;
+    workload.model.classes = 3;
+    workload.model.labels = {3};
+    workload.model.label_type = loss == nn::Loss::squared_error ? DType::f32 : DType::i32;
+    if (loss == nn::Loss::sigmoid_cross_entropy) {
+      workload.model.classes = 2;  // of which the labels are zeros and ones
+      workload.model.labels = {2};
+    }
+    const double early = train_alone(workload, 4, 1, ReduceMode::exact, 1).loss;
+    const Trained later = train_alone(workload, 4, 1, ReduceMode::exact, 200);
+    EXPECT_LT(later.loss / 200, early / 2);
+    EXPECT_EQ(later.parameters, train_alone(workload, 4, 3, ReduceMode::exact, 200).parameters);
+  }
+}
+
+TEST(StepEngine, MoreL1LeavesFewerWeights) {
+  Workload workload = small_workload("mlp");
+  workload.model.dropout = 0;
+  workload.model.batch_norm = false;
+  const auto zeros = [&](const char* penalty) {
+    Recipe recipe = Recipe::sgd(0.9, 0);
+    recipe.penalties = {penalty_from(penalty)};
+    const Trained trained = train_alone(workload, 4, 1, ReduceMode::exact, 200, std::size_t{1} << 30, recipe);
+    return std::ranges::count(trained.parameters, 0.0F);
+  };
+  const auto none = zeros("l1:0"), few = zeros("l1:0.005"), many = zeros("l1:0.05");
+  EXPECT_GT(few, none + 20);
+  EXPECT_GT(many, few + 200);
 }
 
 TEST(StepEngine, SameBitsWhenLanesFollowOneAnother) {
@@ -107,7 +217,7 @@ TEST(StepEngine, LearnsTheSameSamplesByHeart) {
   EXPECT_LT(later, early / 2);
 }
 
-void expect_no_allocation_in_a_step(const std::string& name) {
+void expect_no_allocation_in_a_step(const std::string& name, const Recipe& recipe = Recipe::sgd(0.9, 1e-3)) {
   for (const int threads : {1, 2}) {
     const Workload workload = small_workload(name);
     const Model model = build_model(workload.model);
@@ -116,7 +226,7 @@ void expect_no_allocation_in_a_step(const std::string& name) {
     job.lanes = 4;
     job.threads = threads;
     job.threads_per_worker = {threads};
-    StepEngine engine(*communicator, model, job, 12, {0.9, 1e-3});
+    StepEngine engine(*communicator, model, job, 12, recipe);
     initialise(engine.layout(), 3, engine.set_parameters());
     const SyntheticBatch data(workload, workload.batch, 4, 0, 4);
     const auto step = [&](std::uint64_t s) { engine.train(data.batch(), data.fields(), data.lane_samples(), {7, 0, s, 0}, 0.05, false); };
@@ -138,13 +248,20 @@ TEST(StepEngine, AStepAllocatesNothingOfItsOwn) {
   }
 }
 
+TEST(StepEngine, AStepOfAnyRecipeAllocatesNothingOfItsOwn) {
+  for (const auto& [name, recipe] : recipes()) {
+    SCOPED_TRACE(name);
+    expect_no_allocation_in_a_step("cnn", recipe);
+  }
+}
+
 TEST(StepEngine, ANaNStopsEveryWorkerBeforeTheUpdate) {
   const Workload workload = small_workload("mlp");
   const Model model = build_model(workload.model);
   const std::unique_ptr<Communicator> communicator = self_communicator();
   JobShape job;
   job.lanes = 4;
-  StepEngine engine(*communicator, model, job, 12, {0.9, 0});
+  StepEngine engine(*communicator, model, job, 12, Recipe::sgd(0.9, 0));
   initialise(engine.layout(), 3, engine.set_parameters());
   const FlatTensor& bias = engine.layout().tensor("layers.2.bias");
   engine.set_parameters()[static_cast<std::size_t>(bias.offset)] = 1e38F;
@@ -167,7 +284,7 @@ TEST(StepEngine, AnUnknownScalarIsRefused) {
     nn::classify(scope, mul(nn::dense(scope, "layer", x, 10), scope.graph.scalar("temperature")));
   });
   const std::unique_ptr<Communicator> communicator = self_communicator();
-  EXPECT_THROW(StepEngine(*communicator, model, {}, 4, {}), UsageError);
+  EXPECT_THROW(StepEngine(*communicator, model, {}, 4), UsageError);
 }
 
 TEST(StepEngine, FingerprintLeavesParametersAlone) {
@@ -176,7 +293,7 @@ TEST(StepEngine, FingerprintLeavesParametersAlone) {
   const std::unique_ptr<Communicator> communicator = self_communicator();
   JobShape job;
   job.lanes = 4;
-  StepEngine engine(*communicator, model, job, 12, {0.9, 0});
+  StepEngine engine(*communicator, model, job, 12, Recipe::sgd(0.9, 0));
   initialise(engine.layout(), 3, engine.set_parameters());
   const std::vector<float> before(engine.parameters().begin(), engine.parameters().end());
   const SyntheticBatch data(workload, workload.batch, 4, 0, 4);
@@ -218,29 +335,6 @@ TEST(Parameters, InitialisersHaveTheirSpread) {
   EXPECT_NEAR(deviation(0), std::sqrt(2.0 / 300), 0.001);
   EXPECT_NEAR(deviation(60000), std::sqrt(6.0 / 500) / std::sqrt(3.0), 0.001);
   EXPECT_LE(*std::max_element(flat.begin() + 60000, flat.end()), std::sqrt(6.0 / 500));
-}
-
-TEST(Optimizer, MatchesTheFormula) {
-  FlatTensor weight{"w", {4}, 0, 4, true, 0, true, {}};
-  std::vector<float> w{1, -2, 3, 0}, v{0.5F, 0, -1, 2}, g{0.1F, 0.2F, -0.3F, 0.4F};
-  const std::vector<float> w0 = w, v0 = v;
-  update_atom(weight, {0.9, 0.01}, 0.1, 4, g.data(), v.data(), w.data());
-  for (std::size_t i = 0; i < 4; ++i) {
-    const float velocity = 0.9F * v0[i] + (g[i] + 0.01F * w0[i]);
-    EXPECT_FLOAT_EQ(v[i], velocity);
-    EXPECT_FLOAT_EQ(w[i], w0[i] - 0.1F * velocity);
-  }
-  w = w0;
-  update_atom(weight, {0, 0.01}, 0.1, 4, g.data(), nullptr, w.data());
-  EXPECT_FLOAT_EQ(w[1], -2 - 0.1F * (0.2F + 0.01F * -2));
-  weight.penalised = false;
-  w = w0;
-  update_atom(weight, {0, 0.01}, 0.1, 4, g.data(), nullptr, w.data());
-  EXPECT_FLOAT_EQ(w[1], -2 - 0.1F * 0.2F);
-  FlatTensor state{"s", {4}, 0, 4, false, 0.1, false, {}};
-  w = w0;
-  update_atom(state, {0.9, 0.01}, 0.1, 4, g.data(), nullptr, w.data());
-  EXPECT_FLOAT_EQ(w[2], 0.9F * 3 + 0.1F * -0.3F);
 }
 
 }  // namespace
