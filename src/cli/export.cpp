@@ -5,7 +5,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/trained.hpp"
-#include "nn/onnx.hpp"
+#include "formats/onnx.hpp"
 #include "train/safetensors.hpp"
 #include "train/whole_file.hpp"
 

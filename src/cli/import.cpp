@@ -7,10 +7,10 @@
 
 #include "cli/commands.hpp"
 #include "cli/data_options.hpp"
-#include "data/import_csv.hpp"
-#include "data/import_idx.hpp"
-#include "data/import_images.hpp"
-#include "data/import_npy.hpp"
+#include "formats/import_csv.hpp"
+#include "formats/import_idx.hpp"
+#include "formats/import_images.hpp"
+#include "formats/import_npy.hpp"
 
 namespace lockstep::cli {
 namespace {

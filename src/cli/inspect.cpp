@@ -1,4 +1,4 @@
-#include "data/inspect.hpp"
+#include "formats/inspect.hpp"
 
 #include <iostream>
 

@@ -7,8 +7,8 @@
 #include <limits>
 
 #include "data/hdf5.hpp"
-#include "data/inspect.hpp"
 #include "data/sample_data.hpp"
+#include "formats/inspect.hpp"
 
 namespace lockstep {
 namespace {

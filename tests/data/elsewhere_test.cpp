@@ -7,12 +7,12 @@
 #include <map>
 
 #include "data/describe_data.hpp"
-#include "data/inspect.hpp"
 #include "data/raw_hdf5.hpp"
 #include "data/reader.hpp"
-#include "data/row_source.hpp"
 #include "data/sample_data.hpp"
 #include "data/summary.hpp"
+#include "formats/inspect.hpp"
+#include "formats/row_source.hpp"
 
 namespace lockstep {
 namespace {

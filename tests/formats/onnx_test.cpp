@@ -1,4 +1,4 @@
-#include "nn/onnx.hpp"
+#include "formats/onnx.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,8 +7,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "formats/protobuf.hpp"
 #include "lockstep/nn.hpp"
-#include "nn/protobuf.hpp"
 #include "ops/one_hot/one_hot.hpp"
 #include "ops/table.hpp"
 #include "runtime/reference.hpp"
@@ -129,7 +129,7 @@ TEST(Onnx, OnnxRuntimeGivesTheSameOutputs) {
   write_case(folder / "resnet20", built_in("resnet20", {3, 8, 8}));
   write_case(folder / "gpt", built_in("gpt", {6}));
   write_case(folder / "other_ops", other_ops());
-  EXPECT_EQ(std::system((python + " " LOCKSTEP_SOURCE_DIR "/tests/nn/check_onnx.py " + folder.string()).c_str()), 0);
+  EXPECT_EQ(std::system((python + " " LOCKSTEP_SOURCE_DIR "/tests/formats/check_onnx.py " + folder.string()).c_str()), 0);
   std::filesystem::remove_all(folder);
 }
 

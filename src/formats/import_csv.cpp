@@ -1,4 +1,4 @@
-#include "data/import_csv.hpp"
+#include "formats/import_csv.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -9,7 +9,7 @@
 #include <cmath>
 #include <set>
 
-#include "data/compressed_file.hpp"
+#include "formats/compressed_file.hpp"
 #include "lockstep/error.hpp"
 
 namespace lockstep {

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "data/field_source.hpp"
-#include "data/row_source.hpp"
+#include "formats/row_source.hpp"
 
 namespace lockstep {
 

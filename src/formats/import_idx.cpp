@@ -1,4 +1,4 @@
-#include "data/import_idx.hpp"
+#include "formats/import_idx.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -7,7 +7,7 @@
 #include <array>
 #include <span>
 
-#include "data/compressed_file.hpp"
+#include "formats/compressed_file.hpp"
 #include "lockstep/error.hpp"
 
 namespace lockstep {

@@ -1,4 +1,4 @@
-#include "data/row_source.hpp"
+#include "formats/row_source.hpp"
 
 #include <fmt/format.h>
 

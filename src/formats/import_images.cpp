@@ -1,4 +1,4 @@
-#include "data/import_images.hpp"
+#include "formats/import_images.hpp"
 
 #include <fmt/format.h>
 #include <png.h>

@@ -1,4 +1,4 @@
-#include "data/import_npy.hpp"
+#include "formats/import_npy.hpp"
 
 #include <fmt/format.h>
 

@@ -8,11 +8,11 @@
 #include <cstring>
 #include <numeric>
 
-#include "data/import_csv.hpp"
-#include "data/import_images.hpp"
-#include "data/import_npy.hpp"
 #include "data/reader.hpp"
 #include "data/sample_data.hpp"
+#include "formats/import_csv.hpp"
+#include "formats/import_images.hpp"
+#include "formats/import_npy.hpp"
 
 namespace lockstep {
 namespace {

@@ -1,4 +1,4 @@
-#include "data/compressed_file.hpp"
+#include "formats/compressed_file.hpp"
 
 #include <fmt/format.h>
 #include <lzma.h>

@@ -1,4 +1,4 @@
-#include "data/import_idx.hpp"
+#include "formats/import_idx.hpp"
 
 #include <gtest/gtest.h>
 #include <lzma.h>
@@ -7,8 +7,8 @@
 #include <cmath>
 #include <cstring>
 
-#include "data/inspect.hpp"
 #include "data/sample_data.hpp"
+#include "formats/inspect.hpp"
 
 namespace lockstep {
 namespace {

@@ -1,4 +1,4 @@
-#include "nn/onnx.hpp"
+#include "formats/onnx.hpp"
 
 #include <fmt/format.h>
 
@@ -10,10 +10,10 @@
 #include <numeric>
 #include <set>
 
+#include "formats/protobuf.hpp"
 #include "graph/rewrite.hpp"
 #include "lockstep/differentiate.hpp"
 #include "lockstep/nn.hpp"
-#include "nn/protobuf.hpp"
 
 /// Field numbers and enums are those of onnx.proto (github.com/onnx/onnx), operators those of its opset 17.
 namespace lockstep {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "data/row_source.hpp"
+#include "formats/row_source.hpp"
 
 namespace lockstep {
 
