@@ -288,7 +288,8 @@ void StepEngine::settle() {
   settled_ = true;
 }
 
-void StepEngine::evaluate(const StepBatch& batch, std::span<const Field> fields, const StepContext& context, std::span<double> per_lane) {
+void StepEngine::evaluate(const StepBatch& batch, std::span<const Field> fields, const StepContext& context, std::span<double> per_lane,
+                          const std::function<void(const LaneBatch&, const float*)>& look) {
   settle();
   prepare("evaluate", batch);
   const auto labels = static_cast<std::size_t>(std::ranges::find(fields, "labels", &Field::name) - fields.begin());
@@ -308,6 +309,9 @@ void StepEngine::evaluate(const StepBatch& batch, std::span<const Field> fields,
       if (!metrics_.output().empty()) {
         const float* const outputs = run.executor->output(metrics_.output(), run.binding.arena);
         metrics_.add(outputs, lane.fields[labels], lane.samples, per_lane.subspan(width * i + 2, width - 2));
+        if (look) {
+          look(lane, outputs);
+        }
       }
     }
   });

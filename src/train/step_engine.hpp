@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -72,7 +73,9 @@ class StepEngine {
 
   /// Sums over one step's samples with the evaluation program; nothing is exchanged.
   /// Adds [loss, correct, what metrics() counts] of each of this worker's lanes to `per_lane` (lanes().size() × evaluation_width()).
-  void evaluate(const StepBatch& batch, std::span<const Field> fields, const StepContext& context, std::span<double> per_lane);
+  /// `look`, if any, is called by the lanes' threads with what the output that metrics() looks at holds for each lane.
+  void evaluate(const StepBatch& batch, std::span<const Field> fields, const StepContext& context, std::span<double> per_lane,
+                const std::function<void(const LaneBatch&, const float*)>& look = {});
   [[nodiscard]] std::size_t evaluation_width() const { return 2 + metrics_.width(); }
   [[nodiscard]] const Metrics& metrics() const { return metrics_; }
   /// Adds up `per_lane` of all workers along the tree. Every worker must call it.

@@ -12,6 +12,8 @@
 #include "train/job.hpp"
 #include "train/parameters.hpp"
 #include "train/safetensors.hpp"
+#include "train/samples.hpp"
+#include "train/whole_file.hpp"
 
 namespace lockstep {
 namespace {
@@ -308,7 +310,7 @@ class Trainer {
       weights.assign(engine_.parameters().begin(), engine_.parameters().end());
       take_averages();
     }
-    const StepSums sums = evaluate_dataset(engine_, data, rows, settings_.batch, job_.lanes, settings_.cache);
+    StepSums sums = evaluate_dataset(engine_, data, rows, settings_.batch, job_.lanes, settings_.cache);
     if (averages()) {
       std::ranges::copy(weights, engine_.set_parameters().begin());
     }
@@ -342,10 +344,26 @@ class Trainer {
         const std::span<const double> confusion = engine_.metrics().confusion(*result.test);
         result.confusion.assign(confusion.begin(), confusion.end());
       }
+      if (leads()) {
+        write_samples();
+      }
     }
     store_.wait();
     communicator_.barrier({"the last checkpoint", static_cast<std::int64_t>(step_)});
     return result;
+  }
+
+  /// What the model says of some samples that it was not trained on.
+  void write_samples() {
+    const bool validates = this->validates();
+    if (!validates && !test_) {
+      return;
+    }
+    const Dataset& data = validation_ ? *validation_ : validates ? train_ : *test_;
+    const RowRange rows = validates && !validation_ ? split_.validation : RowRange{0, data.rows()};
+    if (const nlohmann::ordered_json samples = describe_samples(engine_, model_, data, rows); !samples.is_null()) {
+      write_whole_file(folder_->samples(), samples.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+    }
   }
 
   void restore_best() {
