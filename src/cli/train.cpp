@@ -8,6 +8,7 @@
 #include "cli/recipe_options.hpp"
 #include "cli/result.hpp"
 #include "cli/task_options.hpp"
+#include "formats/report.hpp"
 #include "train/trainer.hpp"
 
 namespace lockstep::cli {
@@ -121,8 +122,10 @@ int train_with(const Options& options, Communicator& communicator) {
       if (!result.confusion.empty()) {
         write_confusion(settings.run / "confusion.csv", result.confusion, *test);
       }
-      std::cout << fmt::format("parameter hash  {}\nsamples/s       {:.0f}\nrun folder      {}\n", result.parameter_hash,
-                               result.samples_per_second, settings.run.string());
+      const std::filesystem::path report = settings.run / "report.html";
+      write_report({&settings.run, 1}, report);
+      std::cout << fmt::format("parameter hash  {}\nsamples/s       {:.0f}\nrun folder      {}\nreport          {}\n",
+                               result.parameter_hash, result.samples_per_second, settings.run.string(), report.string());
     }
     std::cout.flush();
   }
