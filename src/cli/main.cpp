@@ -22,6 +22,7 @@ constexpr std::array kCommands{
     Command{"evaluate", "loss and accuracy of a trained model", cli::run_evaluate},
     Command{"predict", "what a trained model says of samples", cli::run_predict},
     Command{"export", "write a trained model for other programs: safetensors, or ONNX", cli::run_export},
+    Command{"report", "draw runs as one HTML file: curves, times, confusion matrix, samples", cli::run_report},
     Command{"plan", "show what a step of a model does and costs", cli::run_plan},
     Command{"bench", "measure the speed of a training step, or of streaming data", cli::run_bench},
 };
