@@ -3,8 +3,11 @@
 #include <array>
 #include <filesystem>
 #include <iostream>
+#include <string>
+#include <vector>
 
 #include "cli/commands.hpp"
+#include "cli/nearest.hpp"
 
 namespace {
 
@@ -66,6 +69,10 @@ int main(int argc, char** argv) {
       return 1;
     }
   }
-  std::cerr << fmt::format("lockstep: there is no command '{}'\n\n", name);
+  std::vector<std::string> known;
+  for (const Command& command : kCommands) {
+    known.emplace_back(command.name);
+  }
+  std::cerr << fmt::format("lockstep: there is no command '{}'{}\n\n", name, cli::did_you_mean(name, known));
   return usage(std::cerr, static_cast<int>(ExitCode::usage));
 }
