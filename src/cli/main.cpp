@@ -2,8 +2,11 @@
 
 #include <array>
 #include <iostream>
+#include <string>
+#include <vector>
 
 #include "cli/commands.hpp"
+#include "cli/nearest.hpp"
 
 namespace {
 
@@ -57,6 +60,10 @@ int main(int argc, char** argv) {
     }
     return cli::report_errors("lockstep " + name, [&] { return command.run({argv + 2, argv + argc}); });
   }
-  std::cerr << fmt::format("lockstep: there is no command '{}'\n\n", name);
+  std::vector<std::string> known;
+  for (const Command& command : kCommands) {
+    known.emplace_back(command.name);
+  }
+  std::cerr << fmt::format("lockstep: there is no command '{}'{}\n\n", name, cli::did_you_mean(name, known));
   return usage(std::cerr, static_cast<int>(ExitCode::usage));
 }
