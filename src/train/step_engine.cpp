@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <cmath>
+#include <limits>
 
 namespace lockstep {
 namespace {
@@ -278,8 +279,16 @@ bool StepEngine::measure(int thread) {
 void StepEngine::update_piece(int thread, std::int64_t q) {
   const StepRates& now = running_.rates[q / flow_->buckets() % 2];
   const StepScales& scales = seats_[static_cast<std::size_t>(thread)].scales;
+  const auto start = thread == 0 ? Clock::now() : Clock::time_point();
   for_each_sum(thread, q, [&](const Updater::At& at) { updater_->update(at, now, scales); });
   flow_->updated(thread, q);
+  if (thread == 0) {
+    times_.update += seconds_since(start);
+  }
+}
+
+double StepEngine::gradient_norm() const {
+  return updater_->measures_norm() ? seats_[0].scales.norm : std::numeric_limits<double>::quiet_NaN();
 }
 
 void StepEngine::settle() {

@@ -38,6 +38,7 @@ inline constexpr std::string_view kLaneShare = "lane_share";        ///< samples
 /// Seconds that this worker's first thread has spent in training steps.
 struct StepTimes {
   double compute = 0;  ///< lanes, sums and updates
+  double update = 0;   ///< of that: sums over workers and updates
   double waiting = 0;  ///< for others: what of the exchange is not hidden behind computing
 };
 
@@ -59,6 +60,8 @@ class StepEngine {
   [[nodiscard]] std::span<float> set_parameters();
   [[nodiscard]] LaneRange lanes() const { return flow_->runs()[static_cast<std::size_t>(communicator_.rank())]; }
   [[nodiscard]] const StepTimes& times() const { return times_; }
+  /// Of the last step, over all parameters and before clipping; NaN where the recipe does not need it.
+  [[nodiscard]] double gradient_norm() const;
   /// How gradients travel: "alone", "shared memory" or "messages", and how many bytes this worker has sent.
   [[nodiscard]] const char* exchange() const { return flow_->kind(); }
   [[nodiscard]] std::int64_t bytes_sent() const { return flow_->bytes_sent(); }
