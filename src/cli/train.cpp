@@ -11,6 +11,7 @@
 #include "cli/result.hpp"
 #include "cli/task_options.hpp"
 #include "formats/run_log.hpp"
+#include "formats/trace_file.hpp"
 #include "lockstep/train.hpp"
 #include "train/job.hpp"
 #include "train/sample_weights.hpp"
@@ -62,8 +63,10 @@ void add_options(po::options_description& options, bool with_model) {
       ("steps-every", po::value<std::int64_t>()->default_value(0), "steps of a line in steps.jsonl; 0: a hundredth of an epoch")  //
       ("hash-every", po::value<std::int64_t>()->default_value(0), "a line in hashes.jsonl after so many steps; 0: never")         //
       ("tensorboard", po::bool_switch(), "write events for TensorBoard to RUN/tensorboard")                                       //
-      ("log-every", po::value<std::string>()->default_value("30s"), "a line of progress where there is no terminal")              //
-      ("accept-other-machine", po::bool_switch(), "go on from a checkpoint of another kind of machine")                           //
+      ("trace", po::value<std::string>()->value_name("STEPS"),
+       "write what each lane, thread and reader does in the first STEPS steps, or in FROM:TO, to RUN/trace.json, for ui.perfetto.dev")  //
+      ("log-every", po::value<std::string>()->default_value("30s"), "a line of progress where there is no terminal")                    //
+      ("accept-other-machine", po::bool_switch(), "go on from a checkpoint of another kind of machine")                                 //
       ("quiet", po::bool_switch(), "no progress");
 }
 
@@ -172,7 +175,15 @@ int train_with(const Options& options, Communicator& communicator, const ModelMa
     log.emplace(RunLog::Settings{settings.run, count(values, "steps-every"), values["tensorboard"].as<bool>()});
     settings.watch = &*log;
   }
+  std::optional<Trace> trace;
+  if (values.contains("trace")) {
+    trace = trace_of_steps(values["trace"].as<std::string>());
+    settings.trace = &*trace;
+  }
   const TrainResult result = train(communicator, model, settings, data.training, data.validation, data.test);
+  if (trace) {
+    write_trace(communicator, *trace, settings.run / "trace.json");
+  }
   if (communicator.rank() == 0) {
     if (result.preempted) {
       std::cout << fmt::format("stopped at step {} with a checkpoint, as asked; the same command goes on from there\n", result.step);

@@ -114,6 +114,11 @@ class Trainer {
       std::ranges::copy(start, engine_.set_parameters().begin());
     }
     static_cast<void>(agree_on_parameters(communicator_, engine_.layout(), engine_.parameters()));
+    if (settings_.trace != nullptr) {
+      settings_.trace->prepare(step_, engine_.lanes().begin, engine_.lanes().size(), job_.threads);
+      engine_.trace(settings_.trace);
+      store_.trace(settings_.trace->writer.data());
+    }
     if (leads()) {
       folder_->write_config(resolved_config());
       folder_->restore_history(history_, validates() ? engine_.metrics().names() : std::vector<std::string>());
@@ -221,6 +226,7 @@ class Trainer {
     options.epoch = epoch;
     options.step = static_cast<std::int64_t>(step);
     options.end_epoch = std::max(settings_.epochs, epoch + 1);
+    options.trace = settings_.trace != nullptr ? settings_.trace->reader.data() : nullptr;
     return options;
   }
 

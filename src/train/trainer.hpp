@@ -57,6 +57,7 @@ struct TrainSettings {
   std::string config;            ///< text for config.ini
   Watch* watch = nullptr;        ///< rank 0's, if there is one
   std::uint64_t hash_every = 0;  ///< steps after which it is shown the parameters; 0: never
+  Trace* trace = nullptr;        ///< this worker's, if some steps are to be traced
 };
 
 /// From here on USR1 asks the run for a checkpoint and an early end. Call it first of all: before, the signal would end the process.
