@@ -21,6 +21,7 @@ constexpr std::array kCommands{
     Command{"train", "train a model, alone or under mpirun", cli::run_train},
     Command{"evaluate", "loss and accuracy of a trained model", cli::run_evaluate},
     Command{"export", "write a trained model for other programs: safetensors, or ONNX", cli::run_export},
+    Command{"compare", "what tells runs apart: settings, best metric, parameters", cli::run_compare},
     Command{"plan", "show what a step of a model does and costs", cli::run_plan},
     Command{"bench", "measure the speed of a training step, or of streaming data", cli::run_bench},
 };
