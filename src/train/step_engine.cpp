@@ -279,6 +279,7 @@ bool StepEngine::measure(int thread) {
         return false;
       }
       const auto bucket = static_cast<int>(q % flow_->buckets());
+      const Traced traced(network_track(thread, step_of(q)), "sum and measure bucket", step_of(q), bucket);
       const Atom* const first = flow_->pieces().atoms(bucket).data();
       for_each_sum(thread, q, [&](const Updater::At& at) {
         const std::size_t place = flow_->first_atom(bucket) + static_cast<std::size_t>(&at.atom - first);
