@@ -7,8 +7,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <string_view>
-#include <vector>
 
 #include "comm/communicator.hpp"
 #include "comm/launcher.hpp"

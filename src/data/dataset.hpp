@@ -1,22 +1,10 @@
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <list>
-#include <map>
-#include <memory>
 #include <mutex>
-#include <span>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
 
-#include "data/field.hpp"
 #include "data/field_source.hpp"
-#include "data/hdf5.hpp"
 #include "data/sha256.hpp"
 
 /// A dataset is a folder of HDF5 shards, shard-00000.h5 and so on. Each shard holds every field as a dataset at its root, [rows, ...],

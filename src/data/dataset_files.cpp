@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "data/dataset.hpp"
 #include "data/dataset_writer.hpp"
 
 namespace lockstep {

@@ -4,10 +4,6 @@
 #include <hdf5.h>
 
 #include <mutex>
-#include <optional>
-#include <string>
-#include <utility>
-#include <vector>
 
 #include "data/hdf5.hpp"
 

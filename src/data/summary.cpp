@@ -5,9 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <optional>
-
-#include "lockstep/error.hpp"
 
 namespace lockstep {
 namespace {

@@ -1,5 +1,3 @@
-#include "lockstep/graph.hpp"
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -7,7 +5,6 @@
 #include <array>
 
 #include "graph/rewrite.hpp"
-#include "lockstep/error.hpp"
 #include "lockstep/op.hpp"
 
 namespace lockstep {

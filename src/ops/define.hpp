@@ -1,8 +1,5 @@
 #pragma once
 
-#include <memory>
-#include <utility>
-
 #include "lockstep/kernel.hpp"
 #include "lockstep/ops.hpp"
 #include "ops/shapes.hpp"

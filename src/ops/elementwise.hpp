@@ -1,8 +1,6 @@
 #pragma once
 
-#include <cstddef>
 #include <type_traits>
-#include <vector>
 
 #include "ops/define.hpp"
 #include "ops/wide.hpp"

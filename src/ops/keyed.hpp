@@ -1,10 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
-#include <cstddef>
-#include <cstdint>
-#include <string_view>
 
 #include "ops/define.hpp"
 #include "runtime/philox.hpp"

@@ -1,6 +1,5 @@
 #include <algorithm>
 
-#include "lockstep/op.hpp"
 #include "plan/passes.hpp"
 
 namespace lockstep {

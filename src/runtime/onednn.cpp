@@ -4,10 +4,6 @@
 #include <fmt/format.h>
 #include <omp.h>
 
-#include <stdexcept>
-
-#include "lockstep/error.hpp"
-
 namespace lockstep::onednn {
 namespace {
 

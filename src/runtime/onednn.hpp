@@ -1,10 +1,6 @@
 #pragma once
 
 #include <dnnl.hpp>
-#include <memory>
-#include <span>
-#include <string_view>
-#include <vector>
 
 #include "lockstep/kernel.hpp"
 

@@ -1,5 +1,3 @@
-#include <cmath>
-
 #include "ops/softmax/row.hpp"
 
 /// log_softmax over the last axis:  y = x − max − ln Σ exp(x − max).  x [..., C] → y [..., C], f32.

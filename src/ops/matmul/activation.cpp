@@ -4,9 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <string>
-
-#include "lockstep/error.hpp"
 
 namespace lockstep {
 namespace {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include "lockstep/tensor.hpp"
 #include "runtime/onednn.hpp"
 
 /// The activation that the plan may fuse into a product or a convolution: attribute "activation", one of relu, tanh, sigmoid, elu (with the

@@ -2,10 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
-#include <cmath>
-
 #include "ops/reduction.hpp"
 #include "ops/wide.hpp"
 

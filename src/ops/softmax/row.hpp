@@ -1,7 +1,5 @@
 #pragma once
 
-#include <cstddef>
-
 #include "ops/define.hpp"
 #include "ops/fast_math.hpp"
 

@@ -1,5 +1,3 @@
-#include <cmath>
-
 #include "ops/softmax/row.hpp"
 
 /// softmax over the last axis:  y = exp(x − max) / Σ exp(x − max).  x [..., C] → y [..., C], f32.

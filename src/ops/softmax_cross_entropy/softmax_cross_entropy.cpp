@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 
-#include <cmath>
-
 #include "ops/one_hot/one_hot.hpp"
 #include "ops/softmax/row.hpp"
 

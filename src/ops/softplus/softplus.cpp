@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cmath>
 
 #include "ops/elementwise.hpp"
 #include "ops/fast_math.hpp"
