@@ -5,7 +5,7 @@
 
 #include "cli/options.hpp"
 #include "train/trainer.hpp"
-#include "train/workloads.hpp"
+#include "cli/workloads.hpp"
 
 /// What the benchmarks share. Each takes the options of `lockstep bench` and returns the exit code.
 namespace lockstep::cli {

@@ -15,6 +15,9 @@ namespace lockstep {
 
 inline constexpr std::int64_t kDatasetFormat = 1;
 
+/// About 128 KiB a chunk, but at least 640 chunks (10 for each of 64 lanes) where that leaves 16 rows or more in each.
+[[nodiscard]] std::int64_t auto_chunk_rows(std::int64_t rows, std::size_t row_bytes);
+
 /// Rows that are read at once: rows first … first + rows − 1 of a shard.
 struct ChunkInfo {
   int shard = 0;

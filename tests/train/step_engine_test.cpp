@@ -7,7 +7,7 @@
 #include "comm/count_allocations.hpp"
 #include "train/job.hpp"
 #include "train/parameters.hpp"
-#include "train/workloads.hpp"
+#include "cli/workloads.hpp"
 
 namespace lockstep {
 namespace {

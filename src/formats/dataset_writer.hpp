@@ -1,5 +1,14 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
 #include "data/dataset.hpp"
 
 namespace lockstep {
@@ -12,9 +21,6 @@ struct DatasetOptions {
   std::int64_t chunk_rows = 0;                     ///< 0: auto_chunk_rows
   std::int64_t rows_per_shard = 0;                 ///< rounded up to whole chunks; 0: about 256 MiB
 };
-
-/// About 128 KiB a chunk, but at least 640 chunks (10 for each of 64 lanes) where that leaves 16 rows or more in each.
-[[nodiscard]] std::int64_t auto_chunk_rows(std::int64_t rows, std::size_t row_bytes);
 
 /// Writes a dataset row by row into `folder` + ".part" and renames that at the end, so no half-written dataset is ever seen.
 class DatasetWriter {

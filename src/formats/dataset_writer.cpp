@@ -1,23 +1,16 @@
-#include "data/dataset_writer.hpp"
+#include "formats/dataset_writer.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace lockstep {
 namespace {
 
-constexpr std::int64_t kChunkBytes = 128 << 10;
 constexpr std::int64_t kShardBytes = 256 << 20;
-constexpr std::int64_t kWantedChunks = 640;
-constexpr std::int64_t kLeastChunkRows = 16;
 
 }  // namespace
-
-std::int64_t auto_chunk_rows(std::int64_t rows, std::size_t row_bytes) {
-  const std::int64_t by_bytes = kChunkBytes / std::max<std::int64_t>(1, static_cast<std::int64_t>(row_bytes));
-  return std::max(kLeastChunkRows, std::min(by_bytes, rows / kWantedChunks));
-}
 
 void DatasetWriter::begin_shard() {
   shard_rows_ = std::min(options_.rows_per_shard, rows_ - shard_ * options_.rows_per_shard);
