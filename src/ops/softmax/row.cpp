@@ -16,14 +16,6 @@ std::vector<TensorType> one_number_a_label(std::string_view op, std::span<const 
   return {{in[1].shape, DType::f32}};
 }
 
-RowSum reference_exp_sum(const double* x, std::size_t n) {
-  RowSum row{*std::max_element(x, x + n), 0};
-  for (std::size_t i = 0; i < n; ++i) {
-    row.total += std::exp(x[i] - row.max);
-  }
-  return row;
-}
-
 LOCKSTEP_WIDE float row_max(const float* x, std::size_t n) { return fold_row<MaxFold>(x, n); }
 
 LOCKSTEP_WIDE float exp_terms(float* out, const float* x, std::size_t n, float max) {
