@@ -8,6 +8,8 @@
 #include <cstring>
 #include <numeric>
 
+#include "data/sha256.hpp"
+
 namespace lockstep {
 namespace {
 
@@ -279,27 +281,6 @@ Split split_rows(std::int64_t rows, std::int64_t limit, double fraction) {
     throw UsageError(fmt::format("of {} rows {} are kept for validation, so none is left to train.", used, held));
   }
   return {{0, used - held}, {used - held, held}};
-}
-
-std::string ShardHash::finish(const std::function<const Statistics&(const std::string& field)>& of,
-                              const std::vector<std::string>& classes) {
-  std::vector<std::string> lines;
-  for (std::size_t i = 0; i < fields_.size(); ++i) {
-    const std::string& name = fields_[i].name;
-    lines.push_back(fmt::format("{} {} {} {}\n", name, name_of(fields_[i].dtype), fields_[i].sample.str(), hashes_[i].finish_hex()));
-    if (const Statistics& found = of(name); name != "features" && !found.mean.empty()) {
-      lines.back() += fmt::format("mean {:a}\nstd {:a}\n", fmt::join(found.mean, " "), fmt::join(found.std, " "));
-    }
-  }
-  std::ranges::sort(lines);
-  Sha256 hash;
-  for (const std::string& line : lines) {
-    hash.update(line);
-  }
-  const Statistics& features = of("features");
-  hash.update(fmt::format("mean {:a}\nstd {:a}\nclasses {}\n", fmt::join(features.mean, " "), fmt::join(features.std, " "),
-                          fmt::join(classes, "\n")));
-  return hash.finish_hex();
 }
 
 }  // namespace lockstep

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "data/dataset.hpp"
+#include "data/sha256.hpp"
 
 namespace lockstep {
 namespace {

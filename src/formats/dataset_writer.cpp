@@ -1,6 +1,7 @@
 #include "formats/dataset_writer.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <utility>
@@ -11,6 +12,27 @@ namespace {
 constexpr std::int64_t kShardBytes = 256 << 20;
 
 }  // namespace
+
+std::string ShardHash::finish(const std::function<const Statistics&(const std::string& field)>& of,
+                              const std::vector<std::string>& classes) {
+  std::vector<std::string> lines;
+  for (std::size_t i = 0; i < fields_.size(); ++i) {
+    const std::string& name = fields_[i].name;
+    lines.push_back(fmt::format("{} {} {} {}\n", name, name_of(fields_[i].dtype), fields_[i].sample.str(), hashes_[i].finish_hex()));
+    if (const Statistics& found = of(name); name != "features" && !found.mean.empty()) {
+      lines.back() += fmt::format("mean {:a}\nstd {:a}\n", fmt::join(found.mean, " "), fmt::join(found.std, " "));
+    }
+  }
+  std::ranges::sort(lines);
+  Sha256 hash;
+  for (const std::string& line : lines) {
+    hash.update(line);
+  }
+  const Statistics& features = of("features");
+  hash.update(fmt::format("mean {:a}\nstd {:a}\nclasses {}\n", fmt::join(features.mean, " "), fmt::join(features.std, " "),
+                          fmt::join(classes, "\n")));
+  return hash.finish_hex();
+}
 
 void DatasetWriter::begin_shard() {
   shard_rows_ = std::min(options_.rows_per_shard, rows_ - shard_ * options_.rows_per_shard);

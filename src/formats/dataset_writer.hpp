@@ -10,8 +10,24 @@
 #include <vector>
 
 #include "data/dataset.hpp"
+#include "data/sha256.hpp"
 
 namespace lockstep {
+
+/// SHA-256 of a shard's content: name, type and bytes of every field (in name order), statistics and classes.
+class ShardHash {
+ public:
+  explicit ShardHash(const std::vector<Field>& fields) : fields_(fields), hashes_(fields.size()) {}
+  /// The next rows of one field.
+  void update(std::size_t field, std::span<const std::byte> bytes) { hashes_[field].update(bytes); }
+  /// `of` gives mean, std and classes.
+  [[nodiscard]] std::string finish(const std::function<const Statistics&(const std::string& field)>& of,
+                                   const std::vector<std::string>& classes);
+
+ private:
+  std::vector<Field> fields_;
+  std::vector<Sha256> hashes_;
+};
 
 struct DatasetOptions {
   std::vector<std::string> class_names{};

@@ -8,8 +8,8 @@
 #include <memory>
 
 #include "data/order.hpp"
-#include "data/summary.hpp"
 #include "formats/dataset_writer.hpp"
+#include "formats/summary.hpp"
 #include "lockstep/error.hpp"
 
 namespace lockstep {
