@@ -23,6 +23,7 @@ struct EpochRow {
   std::optional<double> validation_loss = std::nullopt;
   std::vector<Figure> figures{};  ///< of the validation
   double learning_rate = 0;
+  double parameter_norm = std::numeric_limits<double>::quiet_NaN();  ///< √Σ w² over all that is trained
   std::string parameter_hash;
   double samples_per_second = std::numeric_limits<double>::quiet_NaN();
   double seconds = std::numeric_limits<double>::quiet_NaN();
@@ -37,7 +38,8 @@ struct EpochRow {
   [[nodiscard]] std::string csv(std::span<const std::string> names) const;
 };
 
-/// What a run leaves behind: RUN/config.ini, metrics.csv, metrics.jsonl, model.safetensors and checkpoints/.
+/// What a run leaves behind: RUN/config.ini, metrics.csv, metrics.jsonl, samples.json, model.safetensors and
+/// checkpoints/.
 class RunFolder {
  public:
   /// Creates the folder. Throws UsageError naming the system's reason if it cannot be created or written to.
@@ -45,6 +47,7 @@ class RunFolder {
 
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   [[nodiscard]] std::filesystem::path model() const { return path_ / "model.safetensors"; }
+  [[nodiscard]] std::filesystem::path samples() const { return path_ / "samples.json"; }
   [[nodiscard]] std::filesystem::path config() const { return path_ / "config.ini"; }
 
   // The rest throws CheckpointError when a file cannot be written; it is then as it was before.
