@@ -36,11 +36,11 @@ std::string share_text(Communicator& communicator, std::string text) {
 }
 
 /// Ours; a single file without --input is told apart by what it holds.
-Dataset open_ours(const std::filesystem::path& path) {
+Dataset open_ours(const std::filesystem::path& path, const std::map<std::string, Statistics>& statistics = {}) {
   if (std::filesystem::is_regular_file(path)) {
     throw UsageError(inspect(path));
   }
-  return Dataset::open(path);
+  return Dataset::open(path, statistics);
 }
 
 /// Other files than the training set's: weights are for training alone.
@@ -132,7 +132,7 @@ Dataset open_like(const nlohmann::ordered_json& description, const po::variables
   }
   if (std::filesystem::is_directory(data) || like.sources.empty()) {
     const std::filesystem::path folder = data;
-    return open_ours(std::filesystem::is_directory(folder / "test") ? folder / "test" : folder);
+    return open_ours(std::filesystem::is_directory(folder / "test") ? folder / "test" : folder, like.statistics);
   }
   return open_others(like, data);
 }

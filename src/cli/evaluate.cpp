@@ -20,8 +20,7 @@ int evaluate_with(const po::variables_map& values, Communicator& communicator) {
   }
   const Checkpoint checkpoint = share_checkpoint(communicator, mine).value();
   const Model model = Model::from_json(checkpoint.model);
-  const nlohmann::ordered_json of_ours{{"fields", nlohmann::ordered_json::array()}};
-  const Dataset dataset = open_like(checkpoint.settings.contains("data") ? checkpoint.settings.at("data") : of_ours, values);
+  const Dataset dataset = open_like(description_of(checkpoint), values);
   check_dataset(model, dataset, "evaluate");
 
   TrainSettings settings;

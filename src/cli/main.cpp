@@ -20,6 +20,7 @@ constexpr std::array kCommands{
     Command{"inspect", "show what is in a dataset and what would trouble training", cli::run_inspect},
     Command{"train", "train a model, alone or under mpirun", cli::run_train},
     Command{"evaluate", "loss and accuracy of a trained model", cli::run_evaluate},
+    Command{"predict", "what a trained model says of samples", cli::run_predict},
     Command{"export", "write a trained model for other programs: safetensors, or ONNX", cli::run_export},
     Command{"plan", "show what a step of a model does and costs", cli::run_plan},
     Command{"bench", "measure the speed of a training step, or of streaming data", cli::run_bench},

@@ -23,4 +23,9 @@ Checkpoint load_trained(const std::filesystem::path& run, const char* command) {
   return *std::move(trained);
 }
 
+nlohmann::ordered_json description_of(const Checkpoint& checkpoint) {
+  const nlohmann::ordered_json of_ours{{"fields", nlohmann::ordered_json::array()}};
+  return checkpoint.settings.contains("data") ? checkpoint.settings.at("data") : of_ours;
+}
+
 }  // namespace lockstep::cli

@@ -11,4 +11,7 @@ namespace lockstep::cli {
 /// `command`. Throws CheckpointError if there is none.
 [[nodiscard]] Checkpoint load_trained(const std::filesystem::path& run, const char* command);
 
+/// Of the data that it was trained on, see describe_data; of ours and without statistics where the checkpoint does not say.
+[[nodiscard]] nlohmann::ordered_json description_of(const Checkpoint& checkpoint);
+
 }  // namespace lockstep::cli

@@ -39,6 +39,13 @@ std::vector<std::string> shard_names(const std::filesystem::path& folder) {
   return names;
 }
 
+std::int64_t channels_of(const Field& field) { return field.sample.rank() > 0 ? field.sample[0] : 1; }
+
+/// A number for each channel, or one for all, or none.
+bool fits(const Statistics& statistics, const Field& field) {
+  return statistics.mean.size() <= 1 || static_cast<std::int64_t>(statistics.mean.size()) == channels_of(field);
+}
+
 std::map<std::string, Statistics, std::less<>> read_statistics(const Hdf5File& file, const std::vector<Field>& fields) {
   std::map<std::string, Statistics, std::less<>> found{{"features", {file.reals_attribute("mean"), file.reals_attribute("std")}}};
   for (const Field& field : fields) {
@@ -130,15 +137,15 @@ void Dataset::State::add_shard(const std::string& name, int number, int count) {
 void Dataset::State::check_statistics(const std::string& where) const {
   for (const auto& [name, found] : statistics) {
     const auto field = std::ranges::find(fields, name, &Field::name);
-    const std::int64_t channels = field != fields.end() && field->sample.rank() > 0 ? field->sample[0] : 1;
-    const bool size_fits = found.mean.size() <= 1 || static_cast<std::int64_t>(found.mean.size()) == channels;
+    const Field scalar;
+    const Field& of = field == fields.end() ? scalar : *field;
     const bool sound = std::ranges::all_of(found.mean, [](double m) { return std::isfinite(m); }) &&
                        std::ranges::all_of(found.std, [](double s) { return std::isfinite(s) && s > 0; });
-    if (found.mean.size() != found.std.size() || !size_fits || !sound) {
+    if (found.mean.size() != found.std.size() || !fits(found, of) || !sound) {
       throw DataError(
           fmt::format("{}: has {} means and {} deviations for {} channels of /{}, or one that is not finite and positive.\n"
                       "  Import the dataset again.",
-                      where, found.mean.size(), found.std.size(), channels, name));
+                      where, found.mean.size(), found.std.size(), channels_of(of), name));
     }
   }
 }
@@ -166,7 +173,7 @@ std::shared_ptr<const Hdf5File> Dataset::State::open_shard(int shard) {
   return open_files.front().second;
 }
 
-Dataset Dataset::open(const std::filesystem::path& folder) {
+Dataset Dataset::open(const std::filesystem::path& folder, const std::map<std::string, Statistics>& statistics) {
   const auto state = std::make_shared<State>();
   state->path = folder;
   const std::vector<std::string> names = shard_names(folder);
@@ -177,6 +184,15 @@ Dataset Dataset::open(const std::filesystem::path& folder) {
     hash.update(fmt::format("{} {} {}\n", shard.checksum, shard.rows, shard.chunk_rows));
   }
   state->checksum = hash.finish_hex();
+  if (!statistics.empty()) {
+    state->statistics.clear();
+    for (const auto& [name, given] : statistics) {
+      const auto field = std::ranges::find(state->fields, name, &Field::name);
+      if (field != state->fields.end() && fits(given, *field)) {  // a field of another shape is no field for whoever gives these
+        state->statistics[name] = given;
+      }
+    }
+  }
   return Dataset(state);
 }
 

@@ -38,6 +38,8 @@ class Metrics {
 
   /// How many doubles it adds up.
   [[nodiscard]] std::size_t width() const { return width_; }
+  enum class Task : std::uint8_t { none, classes, several, numbers };
+  [[nodiscard]] Task task() const { return task_; }
   /// The output that `add` looks at; empty: none.
   [[nodiscard]] const std::string& output() const { return output_; }
   /// Adds `samples` samples of one lane. `labels` i32 or f32, as the model reads them.
@@ -50,7 +52,6 @@ class Metrics {
   [[nodiscard]] std::size_t classes() const { return elements_; }
 
  private:
-  enum class Task : std::uint8_t { none, classes, several, numbers };
   void add_classes(const float* logits, const std::int32_t* labels, std::size_t rows, std::span<double> sums) const;
   template <class Label>
   void add_several(const float* logits, const Label* labels, std::size_t count, std::span<double> sums) const;

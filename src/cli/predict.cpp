@@ -1,0 +1,190 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <numeric>
+
+#include "cli/commands.hpp"
+#include "cli/data_options.hpp"
+#include "cli/predictor.hpp"
+#include "cli/trained.hpp"
+#include "data/describe_data.hpp"
+#include "runtime/cores.hpp"
+#include "train/metrics.hpp"
+
+namespace lockstep::cli {
+namespace {
+
+/// What is told of each sample.
+struct Predictions {
+  Metrics::Task task = Metrics::Task::none;  ///< none: the numbers are the output's as they are
+  std::vector<std::string> names;            ///< of the classes, or of a sample's outputs
+  std::vector<std::int64_t> sample;          ///< of one sample's numbers
+  std::vector<std::int32_t> classes;         ///< [n] where a sample has one
+  std::vector<float> numbers;                ///< [n, ...]: probabilities, or values in the units of the data
+};
+
+bool is_share(Metrics::Task task) { return task == Metrics::Task::classes || task == Metrics::Task::several; }
+
+/// Softmax in double.
+void to_probabilities(std::span<float> logits) {
+  const double greatest = *std::ranges::max_element(logits);
+  const double sum = std::accumulate(logits.begin(), logits.end(), 0.0, [&](double s, float x) { return s + std::exp(x - greatest); });
+  std::ranges::transform(logits, logits.begin(), [&](float x) { return static_cast<float>(std::exp(x - greatest) / sum); });
+}
+
+/// The statistics of the labels as the description of the training set has them.
+Statistics label_statistics(const nlohmann::ordered_json& description) {
+  const auto found = files_like(description, {}).statistics;
+  const auto labels = found.find("labels");
+  return labels == found.end() ? Statistics() : labels->second;
+}
+
+/// Of each class or output: as the data name them, else numbers.
+std::vector<std::string> output_names(const nlohmann::ordered_json& description, std::size_t count) {
+  auto names = description.value("classes", std::vector<std::string>());
+  for (std::size_t i = names.size(); i < count; ++i) {
+    names.push_back(fmt::format("{}", i));
+  }
+  names.resize(count);
+  return names;
+}
+
+Predictions predict(Predictor& predictor, Metrics::Task task, const Dataset& dataset, const nlohmann::ordered_json& description) {
+  const auto width = static_cast<std::size_t>(predictor.shape().elements());
+  const std::size_t last = predictor.shape().rank() == 0 ? 1 : static_cast<std::size_t>(predictor.shape()[-1]);
+  Predictions result{task, output_names(description, last), predictor.shape().dims(), {}, {}};
+  const Statistics scale = task == Metrics::Task::numbers ? label_statistics(description) : Statistics();
+  const bool one_class = task == Metrics::Task::classes && predictor.shape().rank() == 1;
+  result.numbers.reserve(width * static_cast<std::size_t>(dataset.rows()));
+  predictor.run(dataset, {0, dataset.rows()}, [&](std::int64_t, std::span<const float> outputs) {
+    const std::size_t begin = result.numbers.size();
+    result.numbers.insert(result.numbers.end(), outputs.begin(), outputs.end());
+    const std::span<float> numbers = std::span(result.numbers).subspan(begin);
+    for (std::size_t i = 0; i < width; ++i) {
+      if (task == Metrics::Task::several) {
+        numbers[i] = static_cast<float>(1 / (1 + std::exp(-static_cast<double>(numbers[i]))));
+      } else if (task == Metrics::Task::classes && i % last == 0) {
+        to_probabilities(numbers.subspan(i, last));
+      } else if (!scale.std.empty()) {
+        const std::size_t channel = scale.std.size() == 1 ? 0 : i * scale.std.size() / width;
+        numbers[i] = static_cast<float>(numbers[i] * scale.std[channel] + scale.mean[channel]);
+      }
+    }
+    if (one_class) {
+      result.classes.push_back(static_cast<std::int32_t>(std::ranges::max_element(outputs) - outputs.begin()));
+    }
+  });
+  return result;
+}
+
+/// A field of a CSV line (RFC 4180).
+std::string quoted(const std::string& text) {
+  if (text.find_first_of(",\"\n\r") == std::string::npos) {
+    return text;
+  }
+  std::string result = "\"";
+  for (const char c : text) {
+    result += c == '"' ? "\"\"" : std::string(1, c);
+  }
+  return result + '"';
+}
+
+/// A line a sample: its row, its class, and each probability or value.
+void write_csv(std::ostream& out, const Predictions& said) {
+  const std::size_t width = static_cast<std::size_t>(Shape(said.sample).elements());
+  std::string line = "row";
+  if (!said.classes.empty()) {
+    line += ",prediction";
+  }
+  for (std::size_t i = 0; i < width; ++i) {
+    const std::string name = said.sample.size() > 1 ? fmt::format("{}", i) : said.names[i % said.names.size()];
+    line += "," + quoted(is_share(said.task) ? "p:" + name : width == 1 ? "prediction" : "prediction:" + name);
+  }
+  out << line << '\n';
+  for (std::size_t row = 0; row * width < said.numbers.size(); ++row) {
+    line = fmt::format("{}", row);
+    if (!said.classes.empty()) {
+      line += "," + quoted(said.names[static_cast<std::size_t>(said.classes[row])]);
+    }
+    for (std::size_t i = 0; i < width; ++i) {
+      line += fmt::format(",{}", said.numbers[row * width + i]);
+    }
+    out << line << '\n';
+  }
+}
+
+void write_hdf5(const std::string& path, const Predictions& said, std::int64_t rows) {
+  Hdf5File file = Hdf5File::create(path);
+  std::vector<std::int64_t> dims = said.sample;
+  dims.insert(dims.begin(), rows);
+  if (!said.classes.empty()) {
+    file.write<std::int32_t>("/classes", {rows}, said.classes);
+  }
+  file.write<float>(is_share(said.task) ? "/probabilities" : "/values", dims, said.numbers);
+  file.set_attribute("names", said.names);
+  file.close();
+}
+
+}  // namespace
+
+int run_predict(const Arguments& arguments) {
+  Options options("predict", "what a trained model says of samples: classes and probabilities, or values in the units of the data",
+                  "lockstep predict --run runs/first --data datasets/fashion-mnist --to predictions.csv");
+  options.add().add_options()                                                             //
+      ("run", po::value<std::string>()->required()->value_name("DIR"), "the run folder")  //
+      ("data", po::value<std::string>()->required()->value_name("DIR"),
+       "a dataset, DIR/test if there is one, else DIR; or HDF5 files. Labels may be missing")                                 //
+      ("to", po::value<std::string>()->value_name("FILE"), "FILE.csv or FILE.h5; else the text goes to the standard output")  //
+      ("output", po::value<std::string>()->value_name("NAME"), "of the model; by default logits or prediction")               //
+      ("threads", po::value<std::int64_t>()->default_value(0), "0: as many as there are cores");
+  add_field_options(options.add());
+  if (!options.parse(arguments)) {
+    return 0;
+  }
+  const po::variables_map& values = options.values();
+  const std::string to = values.contains("to") ? values["to"].as<std::string>() : "";
+  if (!to.empty() && !to.ends_with(".csv") && !to.ends_with(".h5")) {
+    throw UsageError(fmt::format("--to {}: the file's name ends in .csv or .h5", to));
+  }
+  const Checkpoint checkpoint = load_trained(values["run"].as<std::string>(), "predict");
+  const Model model = Model::from_json(checkpoint.model);
+  const nlohmann::ordered_json description = description_of(checkpoint);
+  const Metrics metrics(model);
+  const std::string output = values.contains("output") ? values["output"].as<std::string>() : metrics.output();
+  if (output.empty()) {
+    std::vector<std::string> names;
+    for (const auto& [name, ref] : model.program("evaluate").outputs()) {
+      names.push_back(name);
+    }
+    throw UsageError(
+        fmt::format("the model has no output called logits or prediction; name one with --output: {}", fmt::join(names, ", ")));
+  }
+  const std::int64_t threads = values["threads"].as<std::int64_t>();
+  Predictor predictor(model, output, checkpoint.parameters,
+                      threads > 0 ? static_cast<int>(threads) : static_cast<int>(process_cores().size()));
+  const Dataset dataset = open_like(description, values);
+  const Metrics::Task task = output == metrics.output() ? metrics.task() : Metrics::Task::none;
+  const Predictions said = predict(predictor, task, dataset, description);
+  if (to.ends_with(".h5")) {
+    write_hdf5(to, said, dataset.rows());
+  } else if (to.empty()) {
+    write_csv(std::cout, said);
+  } else {
+    std::ofstream file(to);
+    write_csv(file, said);
+    if (!file.flush()) {
+      throw UsageError(fmt::format("--to {}: {}", to, std::strerror(errno)));
+    }
+  }
+  if (!to.empty()) {
+    std::cout << fmt::format("{}: {} samples\n", to, dataset.rows());
+  }
+  return 0;
+}
+
+}  // namespace lockstep::cli
