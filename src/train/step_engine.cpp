@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <cmath>
+#include <utility>
 
 namespace lockstep {
 namespace {
@@ -92,11 +93,16 @@ bool StepEngine::run_lanes(int thread, LaneRange lanes, bool last) {
     more = false;
     int done = flow_->buckets();
     bool all_summed = true;
+    const LaneRun* before = nullptr;
     for (LaneRun& run : runs) {
-      if (run.executor == nullptr || run.at == run.executor->steps()) {
+      if (run.executor == nullptr) {
         continue;
       }
-      if (run_call(thread, run) == Turn::abandoned) {
+      const LaneRun* const ahead = std::exchange(before, &run);
+      if (run.at == run.executor->steps()) {
+        continue;
+      }
+      if (run_call(thread, run, ahead) == Turn::abandoned) {
         return false;
       }
       more = more || run.at < run.executor->steps();
@@ -115,8 +121,11 @@ bool StepEngine::run_lanes(int thread, LaneRange lanes, bool last) {
   return true;
 }
 
-StepEngine::Turn StepEngine::run_call(int thread, LaneRun& run) {
+StepEngine::Turn StepEngine::run_call(int thread, LaneRun& run, const LaneRun* ahead) {
   const PlanStep& step = run.executor->step(run.at);
+  if (step.opens >= 0 && ahead != nullptr && ahead->written <= run.written) {
+    return Turn::passed;  // what it writes is added to what the lane before it wrote; a plan for fewer samples may have fewer calls
+  }
   const std::int64_t first = flow_->first(), before = first - flow_->buckets();
   if (before >= 0) {
     for (const int b : step.needs) {
@@ -139,6 +148,7 @@ StepEngine::Turn StepEngine::run_call(int thread, LaneRun& run) {
   }
   run.executor->run_step(run.at, run.binding, run.context);
   fold(thread, run, step);
+  run.written += step.opens >= 0 ? 1 : 0;
   run.done = std::max(run.done, step.buckets_done);
   if (run.at++ == run.executor->plan().outputs_at) {
     const std::span<double> sums = flow_->lane_sums(run.lane);

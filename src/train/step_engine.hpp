@@ -98,6 +98,7 @@ class StepEngine {
     StepContext context;
     int lane = -1;
     std::size_t at = 0;  ///< the kernel call that is next
+    int written = 0;     ///< calls that have written of the gradient
     int done = 0;        ///< buckets
   };
   enum class Verdict : std::uint8_t { unknown, finite, diverged };
@@ -131,7 +132,7 @@ class StepEngine {
   void run_seat(int thread);
   [[nodiscard]] bool run_lanes(int thread, LaneRange lanes, bool last);
   enum class Turn : std::uint8_t { ran, passed, abandoned };
-  [[nodiscard]] Turn run_call(int thread, LaneRun& run);
+  [[nodiscard]] Turn run_call(int thread, LaneRun& run, const LaneRun* ahead);
   void add_sums(const LaneRun& run, std::span<double> sums) const;
   void fold(int thread, const LaneRun& run, const PlanStep& step);
   void post(int thread, int buckets);

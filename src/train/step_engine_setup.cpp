@@ -20,21 +20,25 @@ Graph lane_graph(const Model& model, const std::string& program, std::int64_t la
   return program == "train" ? train_lane_graph(graph) : evaluate_lane_graph(graph);
 }
 
-/// Whether lanes of both plans may run side by side, call by call: what a call writes of the gradient, and which buckets it reads, opens
-/// and completes, must be the same, for a lane's gradient is added to the one before it right after the call.
+/// Whether lanes of both plans may run side by side: a lane's gradient is added to the one before it call by call, so all must write the
+/// same parts in the same order.
 bool in_step(const Plan& a, const Plan& b) {
-  const auto gradients = [](const PlanStep& step) {
-    std::vector<std::tuple<std::size_t, int, std::int64_t>> places;
-    for (std::size_t o = 0; o < step.out.size(); ++o) {
-      if (step.out[o].zone == Place::Zone::gradients) {
-        places.emplace_back(step.out[o].at, step.out[o].bucket, step.out_types[o].elements());
+  const auto gradients = [](const Plan& plan) {
+    std::vector<std::vector<std::tuple<std::size_t, int, std::int64_t>>> calls;
+    for (const PlanStep& step : plan.segments[0].steps) {
+      if (step.opens < 0) {
+        continue;
+      }
+      calls.emplace_back();
+      for (std::size_t o = 0; o < step.out.size(); ++o) {
+        if (step.out[o].zone == Place::Zone::gradients) {
+          calls.back().emplace_back(step.out[o].at, step.out[o].bucket, step.out_types[o].elements());
+        }
       }
     }
-    return places;
+    return calls;
   };
-  return a.ring >= b.ring && std::ranges::equal(a.segments[0].steps, b.segments[0].steps, [&](const PlanStep& x, const PlanStep& y) {
-           return x.opens == y.opens && x.needs == y.needs && x.buckets_done == y.buckets_done && gradients(x) == gradients(y);
-         });
+  return a.ring >= b.ring && gradients(a) == gradients(b);
 }
 
 }  // namespace
@@ -151,6 +155,7 @@ void StepEngine::bind(LaneRun& run, Seat& seat, const std::string& program, cons
   run.context.first_row = static_cast<std::uint64_t>(lane.first_row);
   run.lane = lane.lane;
   run.at = 0;
+  run.written = 0;
   run.done = 0;
 }
 

@@ -193,6 +193,20 @@ TEST(StepEngine, SameBitsWhenLanesFollowOneAnother) {
 }
 
 /// Threads without a lane own pieces all the same, and those with one need them updated before their ring is free.
+/// A plan for one sample has fewer kernel calls: what repeats something for each sample is not there.
+TEST(StepEngine, SameBitsWhereSomeLanesHaveOneSample) {
+  for (const char* name : {"mlp", "cnn", "gpt"}) {
+    SCOPED_TRACE(name);
+    Workload workload = small_workload(name);
+    workload.model.batch_norm = false;
+    workload.batch = 11;  // lanes of 2 and of 1
+    const Trained side_by_side = train_alone(workload, 8, 1);
+    const Trained one_by_one = train_alone(workload, 8, 1, ReduceMode::exact, 3, 1);
+    EXPECT_EQ(side_by_side.parameters, one_by_one.parameters);
+    EXPECT_EQ(side_by_side.parameters, train_alone(workload, 8, 3).parameters);
+  }
+}
+
 TEST(StepEngine, ThreadsWithoutALaneStayUntilTheRingIsFree) {
   Workload workload = small_workload("mlp");
   workload.model.hidden = {2600, 2600};  // more buckets than a ring holds
