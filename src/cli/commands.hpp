@@ -11,6 +11,7 @@ int run_train(const Arguments& arguments);
 int run_evaluate(const Arguments& arguments);
 int run_predict(const Arguments& arguments);
 int run_export(const Arguments& arguments);
+int run_report(const Arguments& arguments);
 int run_plan(const Arguments& arguments);
 int run_bench(const Arguments& arguments);
 

@@ -2,8 +2,11 @@
 
 #include <array>
 #include <iostream>
+#include <string>
+#include <vector>
 
 #include "cli/commands.hpp"
+#include "cli/nearest.hpp"
 
 namespace {
 
@@ -22,6 +25,7 @@ constexpr std::array kCommands{
     Command{"evaluate", "loss and accuracy of a trained model", cli::run_evaluate},
     Command{"predict", "what a trained model says of samples", cli::run_predict},
     Command{"export", "write a trained model for other programs: safetensors, or ONNX", cli::run_export},
+    Command{"report", "draw runs as one HTML file: curves, times, confusion matrix, samples", cli::run_report},
     Command{"plan", "show what a step of a model does and costs", cli::run_plan},
     Command{"bench", "measure the speed of a training step, or of streaming data", cli::run_bench},
 };
@@ -56,6 +60,10 @@ int main(int argc, char** argv) {
     }
     return cli::report_errors("lockstep " + name, [&] { return command.run({argv + 2, argv + argc}); });
   }
-  std::cerr << fmt::format("lockstep: there is no command '{}'\n\n", name);
+  std::vector<std::string> known;
+  for (const Command& command : kCommands) {
+    known.emplace_back(command.name);
+  }
+  std::cerr << fmt::format("lockstep: there is no command '{}'{}\n\n", name, cli::did_you_mean(name, known));
   return usage(std::cerr, static_cast<int>(ExitCode::usage));
 }

@@ -13,6 +13,7 @@
 #include <iterator>
 #include <thread>
 
+#include "cli/nearest.hpp"
 #include "runtime/cores.hpp"
 
 namespace lockstep::cli {
@@ -32,6 +33,22 @@ double scaled(const std::string& text, const std::string& what, std::initializer
     }
   }
   throw UsageError(fmt::format("'{}' is no {}: the unit '{}' is unknown", text, what, unit));
+}
+
+/// What is wrong, with the nearest of the options where one is unknown; `prefix`: "--" where they are written so.
+std::string explain(const po::error& error, const po::options_description& described, std::string_view prefix) {
+  const auto* unknown = dynamic_cast<const po::unknown_option*>(&error);
+  if (unknown == nullptr) {
+    return error.what();
+  }
+  std::string given = unknown->get_option_name();
+  given = given.substr(0, given.find('='));
+  given.erase(0, given.find_first_not_of('-'));
+  std::vector<std::string> known;
+  for (const auto& option : described.options()) {
+    known.push_back(option->long_name());
+  }
+  return fmt::format("unknown option {}{}{}", prefix, given, did_you_mean(given, known, prefix));
 }
 
 }  // namespace
@@ -58,12 +75,12 @@ bool Options::parse(const Arguments& arguments) {
       try {  // `train` is strict; the others may be given a run's config.ini and take what is theirs
         po::store(po::parse_config_file(in, described_, command_ != "train"), values_);
       } catch (const po::error& error) {
-        throw UsageError(fmt::format("{}: {}", file, error.what()));
+        throw UsageError(fmt::format("{}: {}", file, explain(error, described_, "")));
       }
     }
     po::notify(values_);
   } catch (const po::error& error) {
-    throw UsageError(fmt::format("{}\n  See: lockstep {} --help", error.what(), command_));
+    throw UsageError(fmt::format("{}\n  See: lockstep {} --help", explain(error, described_, "--"), command_));
   }
   return true;
 }

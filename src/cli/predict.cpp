@@ -2,11 +2,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <fstream>
 #include <iostream>
-#include <numeric>
 
 #include "cli/commands.hpp"
 #include "cli/data_options.hpp"
@@ -30,13 +28,6 @@ struct Predictions {
 
 bool is_share(Metrics::Task task) { return task == Metrics::Task::classes || task == Metrics::Task::several; }
 
-/// Softmax in double.
-void to_probabilities(std::span<float> logits) {
-  const double greatest = *std::ranges::max_element(logits);
-  const double sum = std::accumulate(logits.begin(), logits.end(), 0.0, [&](double s, float x) { return s + std::exp(x - greatest); });
-  std::ranges::transform(logits, logits.begin(), [&](float x) { return static_cast<float>(std::exp(x - greatest) / sum); });
-}
-
 /// The statistics of the labels as the description of the training set has them.
 Statistics label_statistics(const nlohmann::ordered_json& description) {
   const auto found = files_like(description, {}).statistics;
@@ -58,23 +49,13 @@ Predictions predict(Predictor& predictor, Metrics::Task task, const Dataset& dat
   const auto width = static_cast<std::size_t>(predictor.shape().elements());
   const std::size_t last = predictor.shape().rank() == 0 ? 1 : static_cast<std::size_t>(predictor.shape()[-1]);
   Predictions result{task, output_names(description, last), predictor.shape().dims(), {}, {}};
-  const Statistics scale = task == Metrics::Task::numbers ? label_statistics(description) : Statistics();
+  const Statistics labels = label_statistics(description);
   const bool one_class = task == Metrics::Task::classes && predictor.shape().rank() == 1;
   result.numbers.reserve(width * static_cast<std::size_t>(dataset.rows()));
   predictor.run(dataset, {0, dataset.rows()}, [&](std::int64_t, std::span<const float> outputs) {
     const std::size_t begin = result.numbers.size();
     result.numbers.insert(result.numbers.end(), outputs.begin(), outputs.end());
-    const std::span<float> numbers = std::span(result.numbers).subspan(begin);
-    for (std::size_t i = 0; i < width; ++i) {
-      if (task == Metrics::Task::several) {
-        numbers[i] = static_cast<float>(1 / (1 + std::exp(-static_cast<double>(numbers[i]))));
-      } else if (task == Metrics::Task::classes && i % last == 0) {
-        to_probabilities(numbers.subspan(i, last));
-      } else if (!scale.std.empty()) {
-        const std::size_t channel = scale.std.size() == 1 ? 0 : i * scale.std.size() / width;
-        numbers[i] = static_cast<float>(numbers[i] * scale.std[channel] + scale.mean[channel]);
-      }
-    }
+    to_units(task, predictor.shape(), labels, std::span(result.numbers).subspan(begin));
     if (one_class) {
       result.classes.push_back(static_cast<std::int32_t>(std::ranges::max_element(outputs) - outputs.begin()));
     }

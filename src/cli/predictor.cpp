@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <numeric>
 
 #include "data/reader.hpp"
 #include "graph/rewrite.hpp"
@@ -39,6 +41,13 @@ Graph only(const Graph& graph, const std::string& output) {
   }
   result.set_output(output, moved.at(wanted));
   return result;
+}
+
+/// Softmax in double.
+void to_probabilities(std::span<float> logits) {
+  const double greatest = *std::ranges::max_element(logits);
+  const double sum = std::accumulate(logits.begin(), logits.end(), 0.0, [&](double s, float x) { return s + std::exp(x - greatest); });
+  std::ranges::transform(logits, logits.begin(), [&](float x) { return static_cast<float>(std::exp(x - greatest) / sum); });
 }
 
 }  // namespace
@@ -105,6 +114,20 @@ void Predictor::run(const Dataset& dataset, RowRange rows, const std::function<v
     }
     done += lane.samples;
     reader.release();
+  }
+}
+
+void to_units(Metrics::Task task, const Shape& sample, const Statistics& labels, std::span<float> outputs) {
+  const std::size_t classes = sample.rank() == 0 ? 1 : static_cast<std::size_t>(sample[-1]);
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (task == Metrics::Task::several) {
+      outputs[i] = static_cast<float>(1 / (1 + std::exp(-static_cast<double>(outputs[i]))));
+    } else if (task == Metrics::Task::classes && i % classes == 0) {
+      to_probabilities(outputs.subspan(i, classes));
+    } else if (task == Metrics::Task::numbers && !labels.std.empty()) {
+      const std::size_t channel = i * labels.std.size() / outputs.size();
+      outputs[i] = static_cast<float>(outputs[i] * labels.std[channel] + labels.mean[channel]);
+    }
   }
 }
 

@@ -11,6 +11,7 @@
 #include "plan/flat_layout.hpp"
 #include "runtime/cpu_executor.hpp"
 #include "runtime/lane_team.hpp"
+#include "train/metrics.hpp"
 #include "train/named_tensor.hpp"
 
 namespace lockstep::cli {
@@ -48,5 +49,9 @@ class Predictor {
   std::vector<Seat> seats_;
   LaneTeam team_;
 };
+
+/// What a model says of one sample, [sample], in place: logits become probabilities (of classes: softmax over the last axis; of several
+/// labels: each its own), numbers get the units of the data, whose labels' statistics are `labels`.
+void to_units(Metrics::Task task, const Shape& sample, const Statistics& labels, std::span<float> outputs);
 
 }  // namespace lockstep::cli

@@ -9,11 +9,15 @@
 #include "cli/data_options.hpp"
 #include "cli/recipe_options.hpp"
 #include "cli/result.hpp"
+#include "cli/samples.hpp"
 #include "cli/task_options.hpp"
+#include "formats/report.hpp"
 #include "lockstep/train.hpp"
 #include "train/job.hpp"
+#include "train/safetensors.hpp"
 #include "train/sample_weights.hpp"
 #include "train/trainer.hpp"
+#include "train/whole_file.hpp"
 
 namespace lockstep::cli {
 namespace {
@@ -156,6 +160,23 @@ Model model_to_train(const Options& options, Communicator& communicator, const M
   return training.has_field("weight") ? weigh_samples(std::move(model)) : model;
 }
 
+/// What the trained model says of some samples that it was not trained on, if there are such.
+void write_samples(const Model& model, const TrainSettings& settings, const RunData& data) {
+  const bool some = settings.validation_fraction > 0;
+  const Dataset* const dataset = data.validation ? &*data.validation : some ? &data.training : data.test ? &*data.test : nullptr;
+  const Metrics metrics(model);
+  if (dataset == nullptr || metrics.task() == Metrics::Task::none) {
+    return;
+  }
+  const RunFolder folder(settings.run);
+  Predictor predictor(model, metrics.output(), read_safetensors(folder.model()).tensors, 1);
+  const RowRange rows =
+      some ? split_rows(dataset->rows(), settings.limit, settings.validation_fraction).validation : RowRange{0, dataset->rows()};
+  if (const nlohmann::ordered_json samples = describe_samples(predictor, metrics.task(), *dataset, rows); !samples.is_null()) {
+    write_whole_file(folder.samples(), samples.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  }
+}
+
 int train_with(const Options& options, Communicator& communicator, const ModelMaker& make) {
   const po::variables_map& values = options.values();
   TrainSettings settings = settings_from(options, communicator);
@@ -173,8 +194,11 @@ int train_with(const Options& options, Communicator& communicator, const ModelMa
       if (!result.confusion.empty()) {
         write_confusion(settings.run / "confusion.csv", result.confusion, *data.test);
       }
-      std::cout << fmt::format("parameter hash  {}\nsamples/s       {:.0f}\nrun folder      {}\n", result.parameter_hash,
-                               result.samples_per_second, settings.run.string());
+      write_samples(model, settings, data);
+      const std::filesystem::path report = settings.run / "report.html";
+      write_report({&settings.run, 1}, report);
+      std::cout << fmt::format("parameter hash  {}\nsamples/s       {:.0f}\nrun folder      {}\nreport          {}\n",
+                               result.parameter_hash, result.samples_per_second, settings.run.string(), report.string());
     }
     std::cout.flush();
   }

@@ -76,7 +76,7 @@ struct MaxFold {
   static constexpr float kStart = -std::numeric_limits<float>::infinity();
   template <class T>
   static T combine(T a, T b) {
-    return (a > b) | (a != a) ? a : b;
+    return ((a > b) | (a != a)) ? a : b;
   }
 };
 

@@ -10,6 +10,12 @@ namespace lockstep {
 
 typedef float Floats __attribute__((vector_size(32)));
 
+// g++ 11 has an older builtin only. A macro, for functions do not return vectors alike for all instruction sets.
+#if !__has_builtin(__builtin_shufflevector)
+typedef std::int32_t Places __attribute__((vector_size(32)));
+#define __builtin_shufflevector(a, b, ...) __builtin_shuffle(a, b, ::lockstep::Places{__VA_ARGS__})
+#endif
+
 /// T: Floats or float. By reference, as vectors are not passed alike by all instruction sets.
 template <class T>
 inline void load(T& value, const float* from) {

@@ -37,7 +37,8 @@ struct EpochRow {
   [[nodiscard]] std::string csv(std::span<const std::string> names) const;
 };
 
-/// What a run leaves behind: RUN/config.ini, metrics.csv, metrics.jsonl, model.safetensors and checkpoints/.
+/// What a run leaves behind: RUN/config.ini, metrics.csv, metrics.jsonl, samples.json, model.safetensors and
+/// checkpoints/.
 class RunFolder {
  public:
   /// Creates the folder. Throws UsageError naming the system's reason if it cannot be created or written to.
@@ -45,6 +46,7 @@ class RunFolder {
 
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   [[nodiscard]] std::filesystem::path model() const { return path_ / "model.safetensors"; }
+  [[nodiscard]] std::filesystem::path samples() const { return path_ / "samples.json"; }
   [[nodiscard]] std::filesystem::path config() const { return path_ / "config.ini"; }
 
   // The rest throws CheckpointError when a file cannot be written; it is then as it was before.

@@ -315,7 +315,7 @@ class Trainer {
       weights.assign(engine_.parameters().begin(), engine_.parameters().end());
       take_averages();
     }
-    const StepSums sums = evaluate_dataset(engine_, data, rows, settings_.batch, job_.lanes, settings_.cache);
+    StepSums sums = evaluate_dataset(engine_, data, rows, settings_.batch, job_.lanes, settings_.cache);
     if (averages()) {
       std::ranges::copy(weights, engine_.set_parameters().begin());
     }

@@ -4,6 +4,8 @@
 . "$(dirname "$0")/lib.sh"
 train=("$lockstep" train --data "$E2E_DATA" --run "$work/run" --quiet)
 expect_code 2 'frobnicate' unknown-command.log "$lockstep" frobnicate
+expect_code 2 'did you mean train' misspelt-command.log "$lockstep" trian
+expect_code 2 'did you mean --batch\?' misspelt-option.log "${train[@]}" --bacth 48
 expect_code 2 'no-such-option' unknown-option.log "${train[@]}" --model mlp --batch 48 --no-such-option
 expect_code 2 'batch' no-batch.log "${train[@]}" --model mlp --batch 0
 expect_code 2 'batch' not-a-number.log "${train[@]}" --model mlp --batch many

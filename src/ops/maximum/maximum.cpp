@@ -11,7 +11,7 @@ constinit const DefinedOp maximum_op(elementwise(
       return std::vector{sum_to(mul(g, add(step(sub(a, b)), half_tie)), a.shape()),
                          sum_to(mul(g, add(step(sub(b, a)), half_tie)), b.shape())};
     },
-    [](auto a, auto b) { return (a > b) | (a != a) ? a : b; }));
+    [](auto a, auto b) { return ((a > b) | (a != a)) ? a : b; }));
 
 Value maximum(Value a, Value b) { return a.graph->add(maximum_op, {}, {a, b}); }
 
