@@ -12,6 +12,7 @@ int run_evaluate(const Arguments& arguments);
 int run_predict(const Arguments& arguments);
 int run_export(const Arguments& arguments);
 int run_report(const Arguments& arguments);
+int run_compare(const Arguments& arguments);
 int run_plan(const Arguments& arguments);
 int run_bench(const Arguments& arguments);
 

@@ -26,6 +26,7 @@ constexpr std::array kCommands{
     Command{"predict", "what a trained model says of samples", cli::run_predict},
     Command{"export", "write a trained model for other programs: safetensors, or ONNX", cli::run_export},
     Command{"report", "draw runs as one HTML file: curves, times, confusion matrix, samples", cli::run_report},
+    Command{"compare", "what tells runs apart: settings, best metric, parameters", cli::run_compare},
     Command{"plan", "show what a step of a model does and costs", cli::run_plan},
     Command{"bench", "measure the speed of a training step, or of streaming data", cli::run_bench},
 };

@@ -12,6 +12,8 @@
 #include "cli/samples.hpp"
 #include "cli/task_options.hpp"
 #include "formats/report.hpp"
+#include "formats/run_log.hpp"
+#include "formats/trace_file.hpp"
 #include "lockstep/train.hpp"
 #include "train/job.hpp"
 #include "train/safetensors.hpp"
@@ -57,13 +59,18 @@ void add_options(po::options_description& options, bool with_model) {
        "exact, or arrival: sums in rank order, whose bits depend on the workers")                                                   //
       ("threads", po::value<std::int64_t>()->default_value(0), "of this worker; 0: the cores of this host, shared by its workers")  //
       ("pin", po::value<std::string>()->default_value("auto"),
-       "each thread to a core of its own: auto (where a worker has as many as threads, and no other may use them), on or off")  //
-      ("checkpoint-every", po::value<std::int64_t>()->default_value(0), "steps; besides the end of each epoch")                 //
-      ("keep", po::value<std::int64_t>()->default_value(3), "so many of the newest checkpoints (and the best one)")             //
-      ("cache", po::value<std::string>()->default_value("1GiB"), "memory for samples as they are stored")                       //
-      ("deadline", po::value<double>()->default_value(60), "seconds after which a silent worker is given up")                   //
-      ("log-every", po::value<std::string>()->default_value("30s"), "a line of progress where there is no terminal")            //
-      ("accept-other-machine", po::bool_switch(), "go on from a checkpoint of another kind of machine")                         //
+       "each thread to a core of its own: auto (where a worker has as many as threads, and no other may use them), on or off")    //
+      ("checkpoint-every", po::value<std::int64_t>()->default_value(0), "steps; besides the end of each epoch")                   //
+      ("keep", po::value<std::int64_t>()->default_value(3), "so many of the newest checkpoints (and the best one)")               //
+      ("cache", po::value<std::string>()->default_value("1GiB"), "memory for samples as they are stored")                         //
+      ("deadline", po::value<double>()->default_value(60), "seconds after which a silent worker is given up")                     //
+      ("steps-every", po::value<std::int64_t>()->default_value(0), "steps of a line in steps.jsonl; 0: a hundredth of an epoch")  //
+      ("hash-every", po::value<std::int64_t>()->default_value(0), "a line in hashes.jsonl after so many steps; 0: never")         //
+      ("tensorboard", po::bool_switch(), "write events for TensorBoard to RUN/tensorboard")                                       //
+      ("trace", po::value<std::string>()->value_name("STEPS"),
+       "write what each lane, thread and reader does in the first STEPS steps, or in FROM:TO, to RUN/trace.json, for ui.perfetto.dev")  //
+      ("log-every", po::value<std::string>()->default_value("30s"), "a line of progress where there is no terminal")                    //
+      ("accept-other-machine", po::bool_switch(), "go on from a checkpoint of another kind of machine")                                 //
       ("quiet", po::bool_switch(), "no progress");
 }
 
@@ -106,6 +113,7 @@ TrainSettings settings_from(const Options& options, const Communicator& communic
   settings.threads = settings.threads > 0 ? settings.threads : default_threads(communicator);
   settings.pin = pins_threads(values);
   settings.checkpoint_every = count(values, "checkpoint-every");
+  settings.hash_every = count(values, "hash-every");
   settings.keep = static_cast<int>(count(values, "keep", 1, kManyThreads));
   settings.cache = parse_bytes(values["cache"].as<std::string>());
   settings.log_every = parse_seconds(values["log-every"].as<std::string>());
@@ -183,7 +191,20 @@ int train_with(const Options& options, Communicator& communicator, const ModelMa
   const RunData data = open_data(values, communicator);
   settings.label_scale = data.training.statistics("labels").std;
   const Model model = model_to_train(options, communicator, make, data.training, settings);
+  std::optional<RunLog> log;
+  if (communicator.rank() == 0) {
+    log.emplace(RunLog::Settings{settings.run, count(values, "steps-every"), values["tensorboard"].as<bool>()});
+    settings.watch = &*log;
+  }
+  std::optional<Trace> trace;
+  if (values.contains("trace")) {
+    trace = trace_of_steps(values["trace"].as<std::string>());
+    settings.trace = &*trace;
+  }
   const TrainResult result = train(communicator, model, settings, data.training, data.validation, data.test);
+  if (trace) {
+    write_trace(communicator, *trace, settings.run / "trace.json");
+  }
   if (communicator.rank() == 0) {
     if (result.preempted) {
       std::cout << fmt::format("stopped at step {} with a checkpoint, as asked; the same command goes on from there\n", result.step);

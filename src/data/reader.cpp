@@ -259,8 +259,11 @@ bool BatchReader::State::prepare(const std::stop_token& stop, std::uint64_t epoc
   slot.batch.epoch = epoch;
   slot.batch.step = step;
   slot.batch.samples = table.samples(step);
-  for (LaneBatch& lane : slot.batch.lanes) {
-    fill(lane, step);
+  {
+    const Traced traced(options.trace, "read step", epoch * static_cast<std::uint64_t>(table.steps()) + static_cast<std::uint64_t>(step));
+    for (LaneBatch& lane : slot.batch.lanes) {
+      fill(lane, step);
+    }
   }
   lock.lock();
   ++filled;

@@ -10,6 +10,7 @@
 #include "data/chunk_cache.hpp"
 #include "data/dataset.hpp"
 #include "data/order.hpp"
+#include "runtime/trace.hpp"
 
 namespace lockstep {
 
@@ -38,6 +39,7 @@ struct ReaderOptions {
   std::int64_t step = 0;
   std::uint64_t end_epoch = std::numeric_limits<std::uint64_t>::max();  ///< the epoch not to begin
   int depth = 3;                                                        ///< steps prepared ahead, ≥ 1
+  TraceTrack* trace = nullptr;                                          ///< of what its thread does
 };
 
 /// What a reader makes of a dataset's fields: names, shapes of a sample and types after conversion.

@@ -16,13 +16,8 @@ class ProtoMessage {
     varint(static_cast<std::uint64_t>(value));
     return *this;
   }
-  ProtoMessage& real(int field, float value) {
-    varint(static_cast<std::uint64_t>(field) << 3 | 5);
-    char bytes[sizeof value];
-    std::memcpy(bytes, &value, sizeof value);
-    bytes_.append(bytes, sizeof value);
-    return *this;
-  }
+  ProtoMessage& real(int field, float value) { return number(field, 5, value); }
+  ProtoMessage& wide(int field, double value) { return number(field, 1, value); }
   ProtoMessage& text(int field, std::string_view value) {
     varint(static_cast<std::uint64_t>(field) << 3 | 2);
     varint(value.size());
@@ -33,6 +28,14 @@ class ProtoMessage {
   [[nodiscard]] const std::string& bytes() const { return bytes_; }
 
  private:
+  template <class T>
+  ProtoMessage& number(int field, std::uint64_t kind, T value) {
+    varint(static_cast<std::uint64_t>(field) << 3 | kind);
+    char bytes[sizeof value];
+    std::memcpy(bytes, &value, sizeof value);
+    bytes_.append(bytes, sizeof value);
+    return *this;
+  }
   void varint(std::uint64_t value) {
     for (; value >= 0x80; value >>= 7) {
       bytes_ += static_cast<char>(value | 0x80);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "plan/flat_layout.hpp"
+#include "runtime/trace.hpp"
 #include "train/named_tensor.hpp"
 
 namespace lockstep {
@@ -65,6 +66,9 @@ class CheckpointStore {
   /// is then not written.
   void write(Checkpoint checkpoint, bool best);
 
+  /// Every write from now on, as one of the step before; null: no more.
+  void trace(TraceTrack* track) { track_ = track; }
+
   /// Waits for the write under way, if any. Throws CheckpointError if it failed.
   void wait();
 
@@ -77,6 +81,7 @@ class CheckpointStore {
  private:
   std::filesystem::path folder_;
   std::size_t keep_;
+  TraceTrack* track_ = nullptr;
   std::future<void> pending_;
 };
 

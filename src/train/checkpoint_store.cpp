@@ -81,8 +81,9 @@ CheckpointStore::CheckpointStore(const fs::path& run_folder, int keep)
 
 void CheckpointStore::write(Checkpoint checkpoint, bool best) {
   wait();
-  pending_ = std::async(std::launch::async, [folder = folder_, keep = keep_, checkpoint = std::move(checkpoint), best] {
+  pending_ = std::async(std::launch::async, [folder = folder_, keep = keep_, track = track_, checkpoint = std::move(checkpoint), best] {
     use_all_cores();
+    const Traced traced(track, "write checkpoint", checkpoint.step - 1);
     write_files(folder, checkpoint, best, keep);
   });
 }

@@ -297,9 +297,10 @@ void Updater::scale(int round, std::span<const double> atom_sums, StepScales& sc
       visit(t, sums[0], sums[1]);
     }
   };
-  if (of_gradient && clip_ > 0) {
+  if (of_gradient) {
     for_each_tensor([&](std::size_t, double x, double) { all += x; });
-    scales.clip = std::sqrt(all) > clip_ ? clip_ / std::sqrt(all) : 1;
+    scales.norm = std::sqrt(all);
+    scales.clip = clip_ > 0 && scales.norm > clip_ ? clip_ / scales.norm : 1;
   }
   for_each_tensor([&](std::size_t t, double x, double w) {
     if (rules_[t].adapts && !of_gradient) {
@@ -330,5 +331,13 @@ double Updater::penalty(std::span<const float> flat) const {
 }
 
 double sum_of_squares(std::span<const float> tensor) { return sum_over_atoms(tensor, squares); }
+
+double parameter_norm(const FlatLayout& layout, std::span<const float> flat) {
+  double sum = 0;
+  for (const FlatTensor& tensor : layout.tensors) {
+    sum += tensor.trained ? sum_of_squares(values_of(tensor, flat)) : 0;
+  }
+  return std::sqrt(sum);
+}
 
 }  // namespace lockstep

@@ -21,6 +21,7 @@ struct StepRates {
 /// What sums over all atoms come to: factors of a step.
 struct StepScales {
   double clip = 1;            ///< of all gradients
+  double norm = 0;            ///< of the gradient over all parameters, where a round measures it
   std::vector<double> trust;  ///< [tensor], of LARS and LAMB
 };
 
@@ -54,12 +55,14 @@ class Updater {
   [[nodiscard]] const std::vector<std::string>& states() const { return states_; }
   /// Rounds of `measure` that a step needs before its update: 0, 1 or 2.
   [[nodiscard]] int rounds() const { return static_cast<int>(rounds_.size()); }
+  /// Whether one of them measures the gradient's norm.
+  [[nodiscard]] bool measures_norm() const { return !rounds_.empty() && rounds_[0] == Round::gradient; }
   /// The atoms of each bucket: up to kAtom elements, whole rows where there is a group penalty; none spans two tensors.
   [[nodiscard]] std::vector<std::vector<Atom>> atoms() const;
 
   /// The numbers of step `step` (the first is 0) at a learning rate.
   [[nodiscard]] StepRates rates(double rate, std::uint64_t step) const;
-  [[nodiscard]] StepScales scales() const { return {1, std::vector<double>(rules_.size(), 1)}; }
+  [[nodiscard]] StepScales scales() const { return {1, 0, std::vector<double>(rules_.size(), 1)}; }
 
   /// An atom while it is worked on: g the summed gradient, w its parameters, state [states, count], scratch [count].
   struct At {
@@ -96,5 +99,8 @@ class Updater {
 /// Σ x² of a tensor, whose bits do not depend on who adds what: each atom of 1,024 elements in double in a fixed order, then the atoms'
 /// sums in a tree of the same shape as the tree over lanes: it splits at the largest power of two below n, again and again.
 [[nodiscard]] double sum_of_squares(std::span<const float> tensor);
+
+/// √Σ w² over all that is trained, the same for every number of workers and threads.
+[[nodiscard]] double parameter_norm(const FlatLayout& layout, std::span<const float> flat);
 
 }  // namespace lockstep

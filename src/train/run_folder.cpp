@@ -60,6 +60,7 @@ Json EpochRow::to_json() const {
     json[std::string(kFigures) + figure.name] = figure.value;
   }
   json["learning_rate"] = learning_rate;
+  json["parameter_norm"] = parameter_norm;
   json["parameter_hash"] = parameter_hash;
   return json;
 }
@@ -86,6 +87,7 @@ EpochRow EpochRow::from_json(const Json& json) {
       }
     }
     row.learning_rate = number_or_nan(json.at("learning_rate"));
+    row.parameter_norm = number_or_nan(json.value("parameter_norm", Json()));
     row.parameter_hash = json.at("parameter_hash").get<std::string>();
     row.samples_per_second = number_or_nan(json.value("samples_per_second", Json()));
     row.seconds = number_or_nan(json.value("seconds", Json()));
@@ -102,7 +104,7 @@ std::string EpochRow::csv(std::span<const std::string> names) const {
     const auto figure = std::ranges::find(figures, name, &Figure::name);
     text += figure == figures.end() ? "," : fmt::format(",{}", figure->value);
   }
-  return text + fmt::format(",{},{}\n", learning_rate, parameter_hash);
+  return text + fmt::format(",{},{},{}\n", learning_rate, parameter_norm, parameter_hash);
 }
 
 RunFolder::RunFolder(fs::path path) : path_(std::move(path)) {
@@ -131,7 +133,7 @@ void RunFolder::restore_history(std::span<const EpochRow> rows, std::vector<std:
   for (const std::string& figure : figures_) {
     csv += fmt::format(",{}{}", kFigures, figure);
   }
-  csv += ",learning_rate,parameter_hash\n";
+  csv += ",learning_rate,parameter_norm,parameter_hash\n";
   std::string jsonl;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const bool known = i < old.size() && old[i].to_json().dump() == rows[i].to_json().dump();

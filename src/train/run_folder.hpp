@@ -23,6 +23,7 @@ struct EpochRow {
   std::optional<double> validation_loss = std::nullopt;
   std::vector<Figure> figures{};  ///< of the validation
   double learning_rate = 0;
+  double parameter_norm = std::numeric_limits<double>::quiet_NaN();  ///< √Σ w² over all that is trained
   std::string parameter_hash;
   double samples_per_second = std::numeric_limits<double>::quiet_NaN();
   double seconds = std::numeric_limits<double>::quiet_NaN();

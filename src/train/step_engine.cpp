@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 namespace lockstep {
@@ -28,6 +29,10 @@ StepSums StepEngine::train(const StepBatch& batch, std::span<const Field> fields
   running_.fields = fields;
   running_.context = context;
   running_.rates[flow_->first() / flow_->buckets() % 2] = updater_->rates(rate, context.step);
+  running_.traced = trace_ != nullptr && context.step >= trace_->from && context.step < trace_->to;
+  if (running_.traced && trace_->first == 0) {
+    trace_->first = TraceTrack::nanoseconds(start);
+  }
   settled_ = false;
   team_.run([this](int thread) { run_seat(thread); });
   if (verdict(seats_[0]) == Verdict::diverged) {
@@ -146,8 +151,12 @@ StepEngine::Turn StepEngine::run_call(int thread, LaneRun& run, const LaneRun* a
       return Turn::abandoned;
     }
   }
-  run.executor->run_step(run.at, run.binding, run.context);
-  fold(thread, run, step);
+  {
+    const Traced traced(running_.traced ? &trace_->lanes[static_cast<std::size_t>(run.lane - lanes().begin)] : nullptr, step.label,
+                        run.context.step);
+    run.executor->run_step(run.at, run.binding, run.context);
+    fold(thread, run, step);
+  }
   run.written += step.opens >= 0 ? 1 : 0;
   run.done = std::max(run.done, step.buckets_done);
   if (run.at++ == run.executor->plan().outputs_at) {
@@ -204,6 +213,14 @@ bool StepEngine::await(int thread, std::int64_t q, Ready ready) {
   const auto start = Clock::now();
   double worked = 0;
   bool is_ready = false;
+  auto idle = start;
+  const std::uint64_t step = q < 0 ? running_.context.step : step_of(q);
+  TraceTrack* const track = network_track(thread, step);
+  const auto note = [&](Clock::time_point end) {
+    if (track != nullptr) {
+      track->add(q < 0 ? "wait for losses" : "wait for bucket", q < 0 ? -1 : static_cast<int>(q % flow_->buckets()), step, idle, end);
+    }
+  };
   while (!(is_ready = ready()) && !team_.failed() && verdict(seat) != Verdict::diverged) {
     const auto look = Clock::now();
     const bool moved = work(thread);
@@ -211,6 +228,8 @@ bool StepEngine::await(int thread, std::int64_t q, Ready ready) {
     if (moved) {
       worked += seconds_since(look);
       backoff = {};
+      note(look);
+      idle = Clock::now();
       continue;
     }
     backoff.pause();
@@ -218,6 +237,7 @@ bool StepEngine::await(int thread, std::int64_t q, Ready ready) {
       flow_->name_the_silent(q);
     }
   }
+  note(Clock::now());
   if (thread == 0) {
     times_.waiting += seconds_since(start) - worked;
   }
@@ -269,6 +289,7 @@ bool StepEngine::measure(int thread) {
         return false;
       }
       const auto bucket = static_cast<int>(q % flow_->buckets());
+      const Traced traced(network_track(thread, step_of(q)), "sum and measure bucket", step_of(q), bucket);
       const Atom* const first = flow_->pieces().atoms(bucket).data();
       for_each_sum(thread, q, [&](const Updater::At& at) {
         const std::size_t place = flow_->first_atom(bucket) + static_cast<std::size_t>(&at.atom - first);
@@ -288,8 +309,22 @@ bool StepEngine::measure(int thread) {
 void StepEngine::update_piece(int thread, std::int64_t q) {
   const StepRates& now = running_.rates[q / flow_->buckets() % 2];
   const StepScales& scales = seats_[static_cast<std::size_t>(thread)].scales;
+  const Traced traced(network_track(thread, step_of(q)), "sum and update bucket", step_of(q), q % flow_->buckets());
+  const auto start = thread == 0 ? Clock::now() : Clock::time_point();
   for_each_sum(thread, q, [&](const Updater::At& at) { updater_->update(at, now, scales); });
   flow_->updated(thread, q);
+  if (thread == 0) {
+    times_.update += seconds_since(start);
+  }
+}
+
+TraceTrack* StepEngine::network_track(int thread, std::uint64_t step) const {
+  TraceTrack* const track = trace_ != nullptr ? &trace_->network[static_cast<std::size_t>(thread)] : nullptr;
+  return track != nullptr && track->covers(step) ? track : nullptr;
+}
+
+double StepEngine::gradient_norm() const {
+  return updater_->measures_norm() ? seats_[0].scales.norm : std::numeric_limits<double>::quiet_NaN();
 }
 
 void StepEngine::settle() {

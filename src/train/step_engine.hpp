@@ -12,6 +12,7 @@
 #include "plan/compile.hpp"
 #include "runtime/cpu_executor.hpp"
 #include "runtime/lane_team.hpp"
+#include "runtime/trace.hpp"
 #include "train/metrics.hpp"
 #include "train/optimizer.hpp"
 
@@ -38,6 +39,7 @@ inline constexpr std::string_view kLaneShare = "lane_share";        ///< samples
 /// Seconds that this worker's first thread has spent in training steps.
 struct StepTimes {
   double compute = 0;  ///< lanes, sums and updates
+  double update = 0;   ///< of that: sums over workers and updates
   double waiting = 0;  ///< for others: what of the exchange is not hidden behind computing
 };
 
@@ -59,6 +61,10 @@ class StepEngine {
   [[nodiscard]] std::span<float> set_parameters();
   [[nodiscard]] LaneRange lanes() const { return flow_->runs()[static_cast<std::size_t>(communicator_.rank())]; }
   [[nodiscard]] const StepTimes& times() const { return times_; }
+  /// Of the last step, over all parameters and before clipping; NaN where the recipe does not need it.
+  [[nodiscard]] double gradient_norm() const;
+  /// From now on steps are written to it, in which tracks of this worker's lanes and threads are; null: no more.
+  void trace(Trace* trace) { trace_ = trace; }
   /// How gradients travel: "alone", "shared memory" or "messages", and how many bytes this worker has sent.
   [[nodiscard]] const char* exchange() const { return flow_->kind(); }
   [[nodiscard]] std::int64_t bytes_sent() const { return flow_->bytes_sent(); }
@@ -121,6 +127,7 @@ class StepEngine {
     std::span<const Field> fields;
     StepContext context;
     StepRates rates[2];  ///< of this step and the one before, by their parity
+    bool traced = false;
   };
 
   const Plan& plan(const std::string& program, std::int64_t lane_size);
@@ -140,6 +147,9 @@ class StepEngine {
   [[nodiscard]] bool await(int thread, std::int64_t q, Ready ready);
   bool work(int thread);
   [[nodiscard]] Verdict verdict(Seat& seat) const;
+  /// The step of the run that bucket q belongs to, and the track of a thread's exchange and sums for it; null: not traced.
+  [[nodiscard]] std::uint64_t step_of(std::int64_t q) const { return running_.context.step - (q < flow_->first() ? 1 : 0); }
+  [[nodiscard]] TraceTrack* network_track(int thread, std::uint64_t step) const;
   [[nodiscard]] bool measure(int thread);
   template <class Visit>
   void for_each_sum(int thread, std::int64_t q, Visit visit);
@@ -178,6 +188,7 @@ class StepEngine {
   bool set_ = false;  ///< parameters were written, the others may still be at it
   bool settled_ = true;
   StepTimes times_;
+  Trace* trace_ = nullptr;
   bool has_correct_ = false;
   LaneTeam team_;
 };

@@ -18,6 +18,7 @@ namespace lockstep {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+using Json = nlohmann::ordered_json;
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 /// USR1 asks for a checkpoint and an early end. A signal can reach the program only through a global.
@@ -113,9 +114,17 @@ class Trainer {
       std::ranges::copy(start, engine_.set_parameters().begin());
     }
     static_cast<void>(agree_on_parameters(communicator_, engine_.layout(), engine_.parameters()));
+    if (settings_.trace != nullptr) {
+      settings_.trace->prepare(step_, engine_.lanes().begin, engine_.lanes().size(), job_.threads);
+      engine_.trace(settings_.trace);
+      store_.trace(settings_.trace->writer.data());
+    }
     if (leads()) {
       folder_->write_config(resolved_config());
       folder_->restore_history(history_, validates() ? engine_.metrics().names() : std::vector<std::string>());
+      if (settings_.watch != nullptr) {
+        settings_.watch->start({step_, steps_per_epoch(), history_, checkpoint ? checkpoint->progress.value("watch", Json()) : Json()});
+      }
     }
   }
 
@@ -198,6 +207,7 @@ class Trainer {
       }
       checkpoint.progress = {{"epoch_loss", epoch_loss_}, {"epoch_samples", epoch_samples_},   {"early_stopping", stopping_.to_json()},
                              {"best_hash", best_hash_},   {"other_machines", other_machines_}, {"history", std::move(history)}};
+      checkpoint.progress["watch"] = settings_.watch != nullptr ? settings_.watch->checkpoint() : Json();
       checkpoint.settings = experiment();
       checkpoint.settings["data"] = describe_data(train_);
       checkpoint.fingerprint = fingerprint_;
@@ -216,6 +226,7 @@ class Trainer {
     options.epoch = epoch;
     options.step = static_cast<std::int64_t>(step);
     options.end_epoch = std::max(settings_.epochs, epoch + 1);
+    options.trace = settings_.trace != nullptr ? settings_.trace->reader.data() : nullptr;
     return options;
   }
 
@@ -249,6 +260,7 @@ class Trainer {
   bool train_one_step(BatchReader& reader) {
     const auto start = Clock::now();
     const double waited = reader.wait_seconds();
+    const StepTimes before = engine_.times();
     const StepBatch& batch = reader.next();
     for (int v = 0; v < job_.lanes; ++v) {
       lane_samples_[static_cast<std::size_t>(v)] = static_cast<int>(table_.lane_samples(batch.step, v));
@@ -261,9 +273,22 @@ class Trainer {
     ++step_in_epoch_;
     epoch_loss_ += sums.loss;
     epoch_samples_ += sums.samples;
-    epoch_seconds_ += seconds_since(start);
-    epoch_wait_ += reader.wait_seconds() - waited;
+    const double seconds = seconds_since(start), wait = reader.wait_seconds() - waited;
+    epoch_seconds_ += seconds;
+    epoch_wait_ += wait;
     timed_samples_ += sums.samples;
+    if (settings_.watch != nullptr) {
+      const StepTimes& now = engine_.times();
+      const double update = now.update - before.update;
+      settings_.watch->step({step_, epoch_ + 1, sums.samples, sums.loss, rate, engine_.gradient_norm(), seconds,
+                             now.compute - before.compute - update, wait, now.waiting - before.waiting, update});
+    }
+    if (settings_.hash_every > 0 && step_ % settings_.hash_every == 0) {
+      const std::span<const float> parameters = engine_.parameters();
+      if (settings_.watch != nullptr) {
+        settings_.watch->parameters(step_, engine_.layout(), parameters);
+      }
+    }
     if (leads()) {
       progress_->update({epoch_ + 1, settings_.epochs, step_in_epoch_, steps_per_epoch(), total_steps() - step_,
                          sums.loss / static_cast<double>(sums.samples), static_cast<double>(timed_samples_) / epoch_seconds_});
@@ -280,6 +305,7 @@ class Trainer {
     row.train_loss = epoch_loss_ / static_cast<double>(epoch_samples_);
     row.learning_rate = rate_of(step_ - 1);
     row.penalty = engine_.updater().penalty(engine_.parameters());
+    row.parameter_norm = parameter_norm(engine_.layout(), engine_.parameters());
     row.parameter_hash = hash;
     row.samples_per_second = static_cast<double>(timed_samples_) / epoch_seconds_;
     row.seconds = epoch_seconds_;
@@ -304,6 +330,9 @@ class Trainer {
     if (leads()) {
       folder_->append(row);
       say(describe_epoch(row, settings_.epochs));
+    }
+    if (settings_.watch != nullptr) {
+      settings_.watch->epoch(row);
     }
     return best;
   }

@@ -17,6 +17,7 @@
 #include "train/run_folder.hpp"
 #include "train/schedule.hpp"
 #include "train/step_engine.hpp"
+#include "train/watch.hpp"
 
 namespace lockstep {
 
@@ -53,7 +54,10 @@ struct TrainSettings {
   double log_every = 30;
   bool quiet = false;
   bool accept_other_machine = false;
-  std::string config;  ///< text for config.ini
+  std::string config;            ///< text for config.ini
+  Watch* watch = nullptr;        ///< rank 0's, if there is one
+  std::uint64_t hash_every = 0;  ///< steps after which it is shown the parameters; 0: never
+  Trace* trace = nullptr;        ///< this worker's, if some steps are to be traced
 };
 
 /// From here on USR1 asks the run for a checkpoint and an early end. Call it first of all: before, the signal would end the process.

@@ -195,11 +195,40 @@ TEST(Optimizer, ClippingScalesToTheNormOfAllParameters) {
     descent.step(3);
     std::vector<double> g(descent.g.begin(), descent.g.begin() + 2100);
     g.insert(g.end(), descent.g.begin() + 2112, descent.g.begin() + 2119);
+    EXPECT_NEAR(descent.scales.norm, norm(g), 1e-9 * norm(g));
     const double scale = std::min(1.0, clip / norm(g));
     for (const std::size_t i : {0, 1030, 2099, 2112, 2118}) {
       EXPECT_NEAR(descent.w[i], before[i] - kRate * scale * descent.g[i], 1e-6);
     }
   }
+}
+
+TEST(Optimizer, TellsTheNormOfTheGradientWhereARoundMeasuresIt) {
+  using Kind = Optimizer::Kind;
+  Recipe recipe = Recipe::sgd(0, 0);
+  EXPECT_FALSE(Descent(recipe).updater.measures_norm());
+  recipe.optimizer.kind = Kind::lamb;  // which measures its direction
+  EXPECT_FALSE(Descent(recipe).updater.measures_norm());
+  recipe.clip = 1;
+  EXPECT_TRUE(Descent(recipe).updater.measures_norm());
+  recipe = Recipe::sgd(0.9, 0);
+  recipe.optimizer.kind = Kind::lars;
+  Descent lars(recipe);
+  lars.step(0);
+  ASSERT_TRUE(lars.updater.measures_norm());
+  std::vector<double> g(lars.g.begin(), lars.g.begin() + 2100);
+  g.insert(g.end(), lars.g.begin() + 2112, lars.g.begin() + 2119);
+  EXPECT_NEAR(lars.scales.norm, norm(g), 1e-9 * norm(g));
+}
+
+TEST(Optimizer, TheNormOfTheParametersLeavesOutWhatIsNotTrained) {
+  FlatLayout flat = layout();
+  const std::vector<float> w = normals(2144, 99, 1);
+  std::vector<double> trained(w.begin(), w.begin() + 2100);
+  trained.insert(trained.end(), w.begin() + 2112, w.begin() + 2119);
+  EXPECT_NEAR(parameter_norm(flat, w), norm(trained), 1e-9 * norm(trained));
+  flat.tensors[1].trained = false;
+  EXPECT_NEAR(parameter_norm(flat, w), norm(std::span(trained).first(2100)), 1e-9 * norm(trained));
 }
 
 TEST(Optimizer, RatesOfGroups) {

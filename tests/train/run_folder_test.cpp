@@ -11,14 +11,20 @@ namespace lockstep {
 namespace {
 
 EpochRow row(std::uint64_t epoch) {
-  EpochRow row{.epoch = epoch, .step = 10 * epoch, .train_loss = 0.1 + 0.2, .penalty = 0.5, .learning_rate = 0.05, .parameter_hash = "ab"};
+  EpochRow row{.epoch = epoch,
+               .step = 10 * epoch,
+               .train_loss = 0.1 + 0.2,
+               .penalty = 0.5,
+               .learning_rate = 0.05,
+               .parameter_norm = 7.5,
+               .parameter_hash = "ab"};
   row.samples_per_second = 1000 + static_cast<double>(epoch);
   row.seconds = 1.5;
   row.data_wait_share = 0.25;
   return row;
 }
 
-const std::string kHeader = "epoch,step,train_loss,penalty,validation_loss,learning_rate,parameter_hash\n";
+const std::string kHeader = "epoch,step,train_loss,penalty,validation_loss,learning_rate,parameter_norm,parameter_hash\n";
 
 TEST(RunFolder, CreatesItselfWithItsParents) {
   const ScratchFolder scratch;
@@ -48,15 +54,16 @@ TEST(RunFolder, MetricsHaveALineAnEpoch) {
   EXPECT_EQ(EpochRow::from_json(second.to_json()).figures, second.figures);
   folder.append(second);
   EXPECT_EQ(text_of(scratch / "run/metrics.csv"),
-            "epoch,step,train_loss,penalty,validation_loss,validation_accuracy,validation_top_5_accuracy,learning_rate,parameter_hash\n"
-            "1,10,0.30000000000000004,0.5,,,,0.05,ab\n2,20,0.30000000000000004,0.5,0.3,0.875,1,0.05,ab\n");
+            "epoch,step,train_loss,penalty,validation_loss,validation_accuracy,validation_top_5_accuracy,learning_rate,parameter_norm,"
+            "parameter_hash\n"
+            "1,10,0.30000000000000004,0.5,,,,0.05,7.5,ab\n2,20,0.30000000000000004,0.5,0.3,0.875,1,0.05,7.5,ab\n");
   EXPECT_EQ(
       text_of(scratch / "run/metrics.jsonl"),
       R"({"epoch":1,"step":10,"train_loss":0.30000000000000004,"penalty":0.5,"validation_loss":null,)"
-      R"("learning_rate":0.05,"parameter_hash":"ab","samples_per_second":1001.0,"seconds":1.5,"data_wait_share":0.25})"
+      R"("learning_rate":0.05,"parameter_norm":7.5,"parameter_hash":"ab","samples_per_second":1001.0,"seconds":1.5,"data_wait_share":0.25})"
       "\n"
       R"({"epoch":2,"step":20,"train_loss":0.30000000000000004,"penalty":0.5,"validation_loss":0.3,"validation_accuracy":0.875,)"
-      R"("validation_top_5_accuracy":1.0,"learning_rate":0.05,"parameter_hash":"ab","samples_per_second":1002.0,"seconds":1.5,"data_wait_share":0.25})"
+      R"("validation_top_5_accuracy":1.0,"learning_rate":0.05,"parameter_norm":7.5,"parameter_hash":"ab","samples_per_second":1002.0,"seconds":1.5,"data_wait_share":0.25})"
       "\n");
 }
 
