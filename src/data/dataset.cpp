@@ -168,8 +168,8 @@ std::shared_ptr<const Hdf5File> Dataset::State::open_shard(int shard) {
   if (found != open_files.end()) {
     open_files.splice(open_files.begin(), open_files, found);
   } else {
-    const auto& name = shards[static_cast<std::size_t>(shard)].name;
-    open_files.emplace_front(shard, std::make_shared<const Hdf5File>(Hdf5File::open(path / name)));
+    const std::filesystem::path name = shards[static_cast<std::size_t>(shard)].name;
+    open_files.emplace_front(shard, std::make_shared<const Hdf5File>(Hdf5File::open(readings.empty() ? path / name : name)));
     if (open_files.size() > kOpenShards) {
       open_files.pop_back();
     }

@@ -38,7 +38,11 @@ struct Place {
   explicit Place(Runs runs) {
     epochs = std::ranges::all_of(runs, [](const RunFiles& run) { return steps_of_epoch(run) > 0; });
     first = epochs && std::ranges::all_of(runs, [](const RunFiles& run) { return run.steps.empty(); }) ? 1 : 0;
-    label = !epochs ? "step" : runs.size() == 1 ? fmt::format("epoch ({} steps each)", number(steps_of_epoch(runs[0]))) : "epoch";
+    label = !epochs ? "step" : "epoch";
+    if (epochs && runs.size() == 1) {
+      const double steps = steps_of_epoch(runs[0]);
+      label += fmt::format(" ({} step{} each)", number(steps), steps == 1 ? "" : "s");
+    }
   }
 
   [[nodiscard]] std::vector<double> of(const RunFiles& run, const std::vector<Json>& lines) const {

@@ -203,6 +203,19 @@ double Updater::rate_of(std::size_t tensor, const StepRates& now, const StepScal
   return now.rate * rules_[tensor].rate * (optimizer_.kind == Optimizer::Kind::lamb ? scales.trust[tensor] : 1);
 }
 
+/// What a proximal step shrinks by, for λ = 1. A gradient that stays moves the weights by 1 / (1 − μ) of it in the end; without that factor
+/// the penalty would count for 1 − μ of its λ, and the minimum be that of another objective than the printed one.
+double Updater::threshold_of(std::size_t tensor, double rate, const StepScales& scales) const {
+  switch (optimizer_.kind) {
+    case Optimizer::Kind::sgd:
+      return rate / (1 - optimizer_.momentum);
+    case Optimizer::Kind::lars:
+      return rate * scales.trust[tensor] / (1 - optimizer_.momentum);
+    default:
+      return rate;
+  }
+}
+
 /// Writes the direction to the scratch; `again`: from state that this step's gradient is in already.
 void Updater::direct(const At& at, const StepRates& now, const StepScales& scales, bool again) const {
   const auto tensor = static_cast<std::size_t>(at.atom.tensor);
@@ -239,7 +252,7 @@ void Updater::update(const At& at, const StepRates& now, const StepScales& scale
     direct(at, now, scales, !rounds_.empty() && rounds_.back() == Round::direction);
     const double rate = rate_of(tensor, now, scales);
     descend(static_cast<float>(rate), static_cast<float>(rule.decay), count, at.scratch, at.w);
-    const double threshold = optimizer_.kind == Optimizer::Kind::lars ? rate * scales.trust[tensor] : rate;
+    const double threshold = threshold_of(tensor, rate, scales);
     if (rule.l1 > 0) {
       shrink(static_cast<float>(threshold * rule.l1), count, at.w);
     }

@@ -30,8 +30,8 @@ struct StepScales {
 ///     g ← clip·Δw + l2·w                                       gradient and L2 penalty
 ///     d ← direction(g, state)                                  see below; the state is the optimizer's own
 ///     w ← w − rate·(d + decay·w)
-///     w ← w − clamp(w, −rate·l1, rate·l1)                      proximal step of the L1 penalty: exact zeros
-///     row ← row·max(0, 1 − rate·group·√elements / ‖row‖)       of the group lasso, row by row: exact zeros
+///     w ← w − clamp(w, −t·l1, t·l1)                            proximal step of the L1 penalty: exact zeros
+///     row ← row·max(0, 1 − t·group·√elements / ‖row‖)          of the group lasso, row by row: exact zeros
 ///     a ← a + (1 − β)/(1 − β^step)·(w − a)                     averaged weights, without bias to the start
 ///
 ///     sgd     d = g;  with momentum v ← μ·v + g, d = v;  Nesterov's d = g + μ·v (PyTorch's form)
@@ -39,8 +39,10 @@ struct StepScales {
 ///     lars    sgd on η·‖w‖ / (‖clip·Δw‖ + l2·‖w‖)·g.  You, Gitman, Ginsburg 2017, arXiv 1708.03888
 ///     lamb    adamw with its rate times ‖w‖ / ‖d + decay·w‖.  You et al. 2019, arXiv 1904.00962
 ///
-/// The norms of LARS and LAMB are those of a tensor, and their factors 1 where a norm is 0 and for biases and gains of norms; thresholds of
-/// proximal steps are scaled by them too. Tensors that are not trained (running statistics) are mixed with the sum by their momentum.
+/// The threshold t is the rate; for sgd and lars over 1 − μ, since momentum makes as much of a gradient that stays: the minimum is that of
+/// loss and penalty. (Adam's directions have no such scale: there λ is relative to them.) The norms of LARS and LAMB are those of a tensor,
+/// and their factors 1 where a norm is 0 and for biases and gains of norms; thresholds are scaled by them too. Tensors that are not trained
+/// (running statistics) are mixed with the sum by their momentum.
 ///
 /// One pass over an atom makes the update. What needs sums over all atoms first takes a round of `measure` before: the gradient's norm for
 /// clipping and LARS, the direction's for LAMB. Sums over atoms are in double and follow the tree, so that no bit depends on who owns what.
@@ -83,6 +85,7 @@ class Updater {
   enum class Round : std::uint8_t { gradient, direction };
   void direct(const At& at, const StepRates& now, const StepScales& scales, bool again) const;
   [[nodiscard]] double rate_of(std::size_t tensor, const StepRates& now, const StepScales& scales) const;
+  [[nodiscard]] double threshold_of(std::size_t tensor, double rate, const StepScales& scales) const;
 
   FlatLayout layout_;
   Optimizer optimizer_;

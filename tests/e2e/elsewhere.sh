@@ -41,6 +41,7 @@ same_run weighted weighted3
 [[ $(hash_of weighted) != "$(hash_of one)" ]] || fail "weights of samples changed nothing"
 
 expect_code 0 'features is /features: u8 \[2000, 1, 28, 28\]' inspect.log "$lockstep" inspect "$E2E_DATA" "${fields[@]}"
+expect_code 0 'features is /features: u8 \[2000, 1, 28, 28\]' inspect.log env -C "$shards" "$(realpath "$lockstep")" inspect 'shard-*.h5' "${fields[@]}"
 expect_code 0 '/labels +i32' inspect.log "$lockstep" inspect "$shards/shard-00000.h5"
 expect_code 2 'Say what to read of it' usage.log "$lockstep" train --data "$shards/shard-00000.h5" --run "$work/none"
 expect_code 3 'there is no such file' usage.log "$lockstep" train --data "$work/*.h5" "${fields[@]}" --run "$work/none"

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <random>
@@ -46,6 +47,11 @@ struct Descent {
 
   void step(std::uint64_t number) {
     g = normals(2144, static_cast<unsigned>(number), 0.5F);
+    follow(number);
+  }
+
+  /// A step with the gradients in `g`.
+  void follow(std::uint64_t number) {
     const StepRates now = updater.rates(kRate, number);
     for (int round = 0; round < updater.rounds(); ++round) {
       std::vector<double> sums;
@@ -261,6 +267,28 @@ TEST(Penalties, L1MakesExactZerosWhereAWeightIsBelowTheThreshold) {
   EXPECT_GT(zeros, 500);
   EXPECT_NE(descent.w[2112], 0);
   EXPECT_FLOAT_EQ(descent.w[2112], before[2112] - static_cast<float>(kRate) * descent.g[2112]) << "biases are left out";
+}
+
+/// Of Σ (w − c)²/2 + λ·Σ|w| it is c, brought nearer to 0 by λ.
+TEST(Penalties, L1EndsAtTheMinimumOfLossAndPenaltyWhateverTheMomentum) {
+  Recipe nesterov = Recipe::sgd(0.9, 0), lars = Recipe::sgd(0.9, 0);
+  nesterov.optimizer.nesterov = true;
+  lars.optimizer.kind = Optimizer::Kind::lars;
+  lars.optimizer.trust = 0.5;
+  for (Recipe recipe : {Recipe::sgd(0, 0), Recipe::sgd(0.9, 0), nesterov, lars}) {
+    recipe.penalties = {{.l1 = 0.5}};
+    Descent descent(recipe);
+    const std::vector<float> target = normals(2144, 7, 1);
+    for (std::uint64_t step = 0; step < 500; ++step) {
+      descent.g = descent.w;
+      std::ranges::transform(descent.w, target, descent.g.begin(), std::minus());
+      descent.follow(step);
+    }
+    for (std::size_t i = 0; i < 2100; ++i) {
+      const float expected = std::abs(target[i]) <= 0.5F ? 0 : target[i] - std::copysign(0.5F, target[i]);
+      ASSERT_NEAR(descent.w[i], expected, 1e-4) << i;
+    }
+  }
 }
 
 TEST(Penalties, GroupLassoTakesWholeRows) {

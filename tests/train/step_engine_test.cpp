@@ -178,7 +178,7 @@ TEST(StepEngine, MoreL1LeavesFewerWeights) {
     const Trained trained = train_alone(workload, 4, 1, ReduceMode::exact, 200, std::size_t{1} << 30, recipe);
     return std::ranges::count(trained.parameters, 0.0F);
   };
-  const auto none = zeros("l1:0"), few = zeros("l1:0.005"), many = zeros("l1:0.05");
+  const auto none = zeros("l1:0"), few = zeros("l1:0.0005"), many = zeros("l1:0.005");
   EXPECT_GT(few, none + 20);
   EXPECT_GT(many, few + 200);
 }
