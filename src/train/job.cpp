@@ -114,9 +114,9 @@ JobShape agree_on_job(Communicator& communicator, const Model& model, const Trai
   }
   if (communicator.size() > job.lanes) {
     throw UsageError(
-        fmt::format("{} workers are more than the {} lanes of this run, and a lane is the least that a worker can do.\n"
-                    "  Start at most {} workers, or give --lanes {} (another experiment: other bits).",
-                    communicator.size(), job.lanes, job.lanes, communicator.size()));
+        fmt::format("{0} workers are too many for a run in {1} {2}: a lane is the least that a worker can do.\n"
+                    "  Start at most {1}, or give --lanes {0} (another experiment: other bits).",
+                    communicator.size(), job.lanes, job.lanes == 1 ? "lane" : "lanes"));
   }
   return job;
 }

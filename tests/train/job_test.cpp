@@ -109,8 +109,9 @@ TEST(Job, MoreWorkersThanLanesAreRefused) {
   TrainSettings settings;
   settings.batch = 8;
   settings.lanes = 1;
-  EXPECT_NE(message_of([&] { static_cast<void>(agree_on_job(workers, model, settings)); }).find("2 workers are more than the 1 lanes"),
-            std::string::npos);
+  EXPECT_NE(
+      message_of([&] { static_cast<void>(agree_on_job(workers, model, settings)); }).find("2 workers are too many for a run in 1 lane:"),
+      std::string::npos);
   settings.lanes = 9;
   EXPECT_NE(message_of([&] { static_cast<void>(agree_on_job(workers, model, settings)); }).find("--lanes 9"), std::string::npos);
   settings.lanes = 8;
