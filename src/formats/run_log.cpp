@@ -122,7 +122,8 @@ void RunLog::start(const Start& start) {
     counted_ = start.state.at("steps").get<std::uint64_t>();
     sums_.samples = start.state.at("samples").get<std::int64_t>();
     sums_.loss = start.state.at("loss").get<double>();
-    sums_.gradient_norm = start.state.at("gradient_norm").get<double>();
+    const Json& norm = start.state.at("gradient_norm");  // null stands for NaN: the recipe does not need it
+    sums_.gradient_norm = norm.is_null() ? std::numeric_limits<double>::quiet_NaN() : norm.get<double>();
   }
   if (counted_ > 0) {
     sums_.seconds = sums_.compute = sums_.data_wait = sums_.exchange = sums_.update = std::numeric_limits<double>::quiet_NaN();

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "formats/compare.hpp"
 #include "lockstep/error.hpp"
@@ -86,6 +87,23 @@ TEST(RunLog, GoesOnFromACheckpointAsIfNothingHadHappened) {
   EXPECT_EQ(lines[1].time, before[1].time) << "times of lines that are kept stay";
   EXPECT_TRUE(std::isnan(lines[2].seconds)) << "a part of its time was in another process";
   EXPECT_EQ(lines[3].seconds, 1.5);
+}
+
+TEST(RunLog, GoesOnInTheMiddleOfALineWhereNoNormIsKnown) {
+  const ScratchFolder run;
+  nlohmann::ordered_json state;
+  {
+    RunLog log({run.path(), 3, false});
+    log.start({0, 250, {}, nullptr});
+    StepSeen one = seen(1);
+    one.gradient_norm = std::numeric_limits<double>::quiet_NaN();
+    log.step(one);
+    state = nlohmann::ordered_json::parse(log.checkpoint().dump());  // as a checkpoint holds it
+  }
+  log_steps(run.path(), 2, 4, 3, state);
+  ASSERT_EQ(lines_of(run.path()).size(), 1);
+  EXPECT_TRUE(std::isnan(lines_of(run.path())[0].gradient_norm));
+  EXPECT_EQ(lines_of(run.path())[0].samples, 12);
 }
 
 TEST(RunLog, ANewRunDropsWhatAnotherLeft) {
