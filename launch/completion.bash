@@ -21,12 +21,12 @@ _lockstep_options() {
     END { flush() }' | sed 's/  */ /g'
 }
 
-# _lockstep_choices DESCRIPTION: the words of "a, b or c" where the description ends with that, one a line.
+# _lockstep_choices DESCRIPTION: the words of "a, b:NUMBER or c" where the description ends with that, one a line: a, b: and c. FILE is none.
 _lockstep_choices() {
-  local word='[a-z0-9][a-z0-9.-]*'
-  [[ $1 =~ (^|: )($word(, $word)*( or $word)?)$ ]] || return 0
+  local word='([a-z0-9][A-Za-z0-9.:-]*|FILE[.a-z]*)'
+  [[ $1 =~ (^|: )($word(, $word)*(,? or $word)?)$ ]] || return 0
   local list=${BASH_REMATCH[2]// or / }
-  printf '%s\n' "${list//,/}" | tr ' ' '\n'
+  tr -s ', ' '\n' <<<"$list" | sed -e '/^FILE/d' -e 's/:[A-Z].*/:/'
 }
 
 # _lockstep_runs CUR: run folders (they hold a config.ini): those in runs/ while nothing is typed, else all folders that CUR may become.

@@ -108,6 +108,7 @@ class Graph {
 
  private:
   Value leaf(const Op& op, Attrs attrs, TensorType type);
+  Value append(Node node);
 
   std::int64_t batch_;
   std::deque<Node> nodes_;

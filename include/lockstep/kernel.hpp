@@ -86,13 +86,6 @@ using LayoutRule = void (*)(KernelSpec& spec);
 using TileFunction = void (*)(float* out, const float* const* in, std::size_t n, const Attrs& attrs);
 inline constexpr std::size_t kTile = 1024;
 
-/// Matrix products that an op consists of: `count` of [m, k]·[k, n], of which it needs the fraction `share`. For benchmarks.
-struct Product {
-  std::int64_t count = 1, m = 0, n = 0, k = 0;
-  double share = 1;
-};
-using ProductList = std::vector<Product> (*)(std::span<const TensorType> in, const Attrs& attrs);
-
 /// One line of the table of ops: an op and its implementations. An op is elementwise (tile) or has a factory (cpu).
 struct OpEntry {
   const Op* op;
@@ -100,7 +93,6 @@ struct OpEntry {
   CpuFactory cpu = nullptr;
   TileFunction tile = nullptr;
   LayoutRule layouts = nullptr;
-  ProductList products = nullptr;
 };
 
 }  // namespace lockstep

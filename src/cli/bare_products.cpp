@@ -8,8 +8,9 @@
 #include <vector>
 
 #include "cli/bench.hpp"
+#include "ops/attention/attention.hpp"
 #include "ops/conv2d/conv2d.hpp"
-#include "ops/table.hpp"
+#include "ops/matmul/matmul.hpp"
 #include "runtime/aligned.hpp"
 #include "runtime/onednn.hpp"
 
@@ -21,6 +22,31 @@ using Clock = std::chrono::steady_clock;
 using Forward = dnnl::convolution_forward;
 using BackwardData = dnnl::convolution_backward_data;
 using BackwardWeights = dnnl::convolution_backward_weights;
+
+/// `count` of [m, k]·[k, n], of which an op needs the fraction `share`.
+struct Product {
+  std::int64_t count = 1, m = 0, n = 0, k = 0;
+  double share = 1;
+};
+
+/// Half of attention's are scores or their gradients [T, D]·[D, T], half sums over positions [T, T]·[T, D]; of a causal op a little over
+/// half of each.
+std::vector<Product> products_of(std::string_view op, const std::vector<TensorType>& in, const Attrs& attrs) {
+  if (op == "matmul") {
+    const MatmulSizes s = matmul_sizes(in, attrs);
+    const bool one = s.shared_b && !s.transpose_a;
+    return {{one ? 1 : s.batch, one ? s.batch * s.m : s.m, s.n, s.k}};
+  }
+  if (!op.starts_with("attention")) {
+    return {};
+  }
+  const AttentionSizes s = attention_sizes(in[0], attrs, op);
+  const double share = s.causal ? 0.5 + 0.5 / static_cast<double>(s.positions) : 1;
+  const std::int64_t count = s.samples * s.heads, products = op == "attention" ? 2 : 5;
+  std::vector<Product> result(static_cast<std::size_t>(products), {count, s.positions, s.width, s.positions, share});
+  std::fill_n(result.begin(), products / 2, Product{count, s.positions, s.positions, s.width, share});
+  return result;
+}
 
 /// The median of runs that take 20 ms together, at least five.
 double median_ms(const std::function<void()>& run) {
@@ -119,15 +145,15 @@ double node_ms(const Node& node, const std::vector<TensorType>& in) {
     return convolution_ms(op, conv2d_backward_weights_sizes(in, node.attrs));
   }
   double ms = 0;
-  if (const auto products = entry(*node.op).products; products != nullptr) {
-    for (const Product& product : products(in, node.attrs)) {
-      ms += product_ms(product);
-    }
+  for (const Product& product : products_of(op, in, node.attrs)) {
+    ms += product_ms(product);
   }
   return ms;
 }
 
 }  // namespace
+
+bool has_bare_products(std::string_view op) { return op.starts_with("conv2d") || op == "matmul" || op.starts_with("attention"); }
 
 double bare_products_ms(const Graph& graph) {
   struct Known {

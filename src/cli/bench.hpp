@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "cli/options.hpp"
+#include "cli/workloads.hpp"
 #include "train/trainer.hpp"
-#include "train/workloads.hpp"
 
 /// What the benchmarks share. Each takes the options of `lockstep bench` and returns the exit code.
 namespace lockstep::cli {

@@ -1,11 +1,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <iostream>
 
 #include "cli/bare_products.hpp"
 #include "cli/bench.hpp"
-#include "ops/table.hpp"
 #include "plan/compile.hpp"
 #include "plan/lane_price.hpp"
 #include "train/parameters.hpp"
@@ -35,20 +35,25 @@ std::vector<Kernel> time_kernels(const Workload& workload, const Model& model, i
     inputs.push_back(data.batch().lanes[0].fields[input.name == "features" ? 0 : 1]);
   }
   const std::vector<float> scalars(plan.scalars.size(), 1.0F / static_cast<float>(workload.batch));
-  const std::vector<double> seconds = executor.time_steps({inputs, scalars, parameters.data(), gradients.data()}, {}, repeats);
+  const AlignedBytes lane_arena(plan.arena_bytes);
+  const LaneBinding binding{inputs, scalars, parameters.data(), gradients.data(), {}, lane_arena.data()};
+  std::vector<std::vector<double>> times(executor.steps());
+  for (int r = 0; r < repeats; ++r) {
+    for (std::size_t i = 0; i < times.size(); ++i) {
+      const auto start = std::chrono::steady_clock::now();
+      executor.run_step(i, binding, {});
+      times[i].push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+    }
+  }
   std::vector<Kernel> kernels;
-  for (std::size_t i = 0; i < seconds.size(); ++i) {
-    const PlanStep& step = plan.segments[0].steps[i];
-    kernels.push_back({step.label, step.cost.flops, 1000 * seconds[i]});
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    kernels.push_back({executor.step(i).label, executor.step(i).cost.flops, median(times[i])});
   }
   return kernels;
 }
 
 /// Whether bare_products_ms counts its products.
-bool is_product(const Kernel& kernel) {
-  const OpEntry* const op = find_op(std::string_view(kernel.label).substr(0, kernel.label.find(' ')));
-  return kernel.label.starts_with("conv2d") || (op != nullptr && op->products != nullptr);
-}
+bool is_product(const Kernel& kernel) { return has_bare_products(std::string_view(kernel.label).substr(0, kernel.label.find(' '))); }
 
 }  // namespace
 

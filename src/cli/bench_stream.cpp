@@ -13,7 +13,7 @@
 #include <random>
 
 #include "cli/bench.hpp"
-#include "data/dataset_writer.hpp"
+#include "formats/dataset_writer.hpp"
 #include "train/job.hpp"
 #include "train/parameters.hpp"
 

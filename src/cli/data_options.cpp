@@ -7,8 +7,8 @@
 #include <iostream>
 
 #include "data/describe_data.hpp"
-#include "data/summary.hpp"
 #include "formats/inspect.hpp"
+#include "formats/summary.hpp"
 
 namespace lockstep::cli {
 namespace {

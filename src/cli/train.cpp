@@ -88,6 +88,17 @@ std::uint64_t count(const po::variables_map& values, const char* name, std::int6
   return static_cast<std::uint64_t>(number);
 }
 
+/// The options that change a model after it is made, as they were given: "freeze conv*, loss auto".
+std::string model_changes(const po::variables_map& values) {
+  std::string text;
+  for (const char* name : {"augment", "class-weights", "freeze", "loss"}) {
+    if (values.contains(name)) {
+      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, values[name].as<std::string>());
+    }
+  }
+  return text;
+}
+
 TrainSettings settings_from(const Options& options, const Communicator& communicator) {
   const po::variables_map& values = options.values();
   TrainSettings settings;
@@ -98,6 +109,7 @@ TrainSettings settings_from(const Options& options, const Communicator& communic
   settings.seed = count(values, "seed");
   settings.limit = static_cast<std::int64_t>(count(values, "limit"));
   settings.validation_fraction = values["validation-fraction"].as<double>();
+  settings.model_changes = model_changes(values);
   settings.recipe = recipe_from(values);
   settings.schedule = schedule_from(values["schedule"].as<std::string>(), count(values, "warmup"));
   settings.patience = count(values, "patience");
@@ -141,9 +153,6 @@ std::optional<Model> model_of_run(const std::filesystem::path& run, Communicator
   return latest ? std::optional(Model::from_json(latest->model)) : std::nullopt;
 }
 
-/// Options that change a model after it is made.
-constexpr std::array<std::string_view, 4> kModelChanges{"loss", "freeze", "class-weights", "augment"};
-
 /// Makes the model for a dataset. None: the one that the options ask for; where they ask for none, the run folder's.
 using ModelMaker = std::function<Model(const Dataset&)>;
 
@@ -151,10 +160,7 @@ using ModelMaker = std::function<Model(const Dataset&)>;
 Model model_to_train(const Options& options, Communicator& communicator, const ModelMaker& make, const Dataset& training,
                      TrainSettings& settings) {
   const po::variables_map& values = options.values();
-  const auto is_default = [&](std::string_view name) {
-    return !values.contains(std::string(name)) || values[std::string(name)].defaulted();
-  };
-  if (!make && std::ranges::all_of(kModelOptions, is_default) && std::ranges::all_of(kModelChanges, is_default)) {
+  if (!make && std::ranges::all_of(kModelOptions, [&](auto name) { return values[std::string(name)].defaulted(); })) {
     if (const std::optional<Model> model = model_of_run(settings.run, communicator)) {
       settings.config = options.ini(kModelOptions);
       return *model;

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <memory>
 #include <span>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -66,26 +65,42 @@ class Communicator {
   /// The short name of the machine a worker runs on; gathered at the start, nothing on the wire.
   [[nodiscard]] virtual const std::string& host(int rank) const = 0;
 
+  /// "rank 3 (node07)", for messages.
+  [[nodiscard]] std::string name(int rank) const;
+
   /// Starts to send; data.size() bytes on the wire.
-  [[nodiscard]] virtual Request send(int to, int tag, std::span<const std::byte> data) = 0;
+  [[nodiscard]] Request send(int to, int tag, std::span<const std::byte> data);
   /// Starts to receive a message of exactly data.size() bytes.
-  [[nodiscard]] virtual Request receive(int from, int tag, std::span<std::byte> data) = 0;
+  [[nodiscard]] Request receive(int from, int tag, std::span<std::byte> data);
   /// Moves messages along and empties the requests that are complete; true when all are. `waiting` must be the same object in all tests
   /// of one wait. Throws WorkerLost when none came forward for the deadline; time in which nobody tests counts as one second at most.
   virtual bool test(std::span<Request> requests, Waiting& waiting) = 0;
   /// Tests until all are complete.
-  virtual void wait(std::span<Request> requests, Waiting waiting) = 0;
+  void wait(std::span<Request> requests, Waiting waiting);
 
   /// `mine` of every worker, in rank order, into `all`. Requires all.size() = mine.size()·size(), the same everywhere.
   /// Each worker sends and receives (size() − 1)·mine.size() bytes.
-  virtual void all_gather(std::span<const std::byte> mine, std::span<std::byte> all, Waiting waiting) = 0;
+  virtual void all_gather(std::span<const std::byte> mine, std::span<std::byte> all, Waiting waiting);
   /// `data` of `root` to everyone. Each worker receives data.size() bytes once and passes them on at most ceil(log2 size()) times.
-  virtual void broadcast(std::span<std::byte> data, int root, Waiting waiting) = 0;
+  virtual void broadcast(std::span<std::byte> data, int root, Waiting waiting);
   /// Returns once every worker has called it. (size() − 1) bytes each way.
-  virtual void barrier(Waiting waiting) = 0;
-
+  virtual void barrier(Waiting waiting);
   /// Ends this worker and all others now, with this exit code. Call it when this worker alone has failed.
   [[noreturn]] virtual void abort(ExitCode code) = 0;
+
+ protected:
+  /// What send and receive do once rank and tag are known to be right; also with tags from kTags on, for messages of the communicator's
+  /// own.
+  [[nodiscard]] virtual Request start_send(int to, int tag, std::span<const std::byte> data) = 0;
+  [[nodiscard]] virtual Request start_receive(int from, int tag, std::span<std::byte> data) = 0;
+  /// Throws UsageError.
+  void require_rank(int peer) const;
+
+ private:
+  void gather(int tag, std::span<const std::byte> mine, std::span<std::byte> all, Waiting waiting);
+
+  std::vector<Request> everyone_;  ///< of the collective under way
+  std::vector<std::byte> signals_;
 };
 
 /// The error of a wait in which these workers have stayed silent for the deadline; names the first few.

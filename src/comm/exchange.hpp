@@ -1,14 +1,7 @@
 #pragma once
 
 #include <array>
-#include <cstddef>
-#include <cstdint>
-#include <memory>
-#include <span>
-#include <vector>
 
-#include "comm/communicator.hpp"
-#include "comm/lane_tree.hpp"
 #include "comm/pieces.hpp"
 
 namespace lockstep {

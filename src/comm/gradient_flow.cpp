@@ -1,7 +1,5 @@
 #include "comm/gradient_flow.hpp"
 
-#include <algorithm>
-
 namespace lockstep {
 
 GradientFlow::GradientFlow(Communicator& communicator, Job job)

@@ -1,12 +1,8 @@
 #pragma once
 
 #include <functional>
-#include <memory>
 #include <optional>
-#include <span>
-#include <vector>
 
-#include "comm/lane_tree.hpp"
 #include "comm/pieces.hpp"
 
 namespace lockstep {

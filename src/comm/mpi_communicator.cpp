@@ -7,8 +7,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <string_view>
-#include <vector>
 
 #include "comm/communicator.hpp"
 #include "comm/launcher.hpp"
@@ -18,10 +16,6 @@ namespace lockstep {
 namespace {
 
 using Seconds = std::chrono::duration<double>;
-
-constexpr int kGatherTag = Communicator::kTags;
-constexpr int kBroadcastTag = Communicator::kTags + 1;
-constexpr int kBarrierTag = Communicator::kTags + 2;
 
 /// A test after a long absence must first give messages that lie ready the chance to arrive.
 /// At the end other workers may still write files; while an exception unwinds they may never come.
@@ -84,8 +78,6 @@ class MpiCommunicator final : public Communicator {
     MPI_Comm_size(comm_, &size_);
     hosts_.resize(static_cast<std::size_t>(size_));
     heard_.resize(static_cast<std::size_t>(size_));
-    everyone_.resize(2 * static_cast<std::size_t>(size_));
-    signals_.resize(static_cast<std::size_t>(size_));
     slots_.reserve(1024);
     gather_hosts();
   }
@@ -113,16 +105,6 @@ class MpiCommunicator final : public Communicator {
   [[nodiscard]] int size() const override { return size_; }
   [[nodiscard]] const std::string& host(int rank) const override { return hosts_[static_cast<std::size_t>(rank)]; }
 
-  [[nodiscard]] Request send(int to, int tag, std::span<const std::byte> data) override {
-    require_tag(tag);
-    return start_send(to, tag, data);
-  }
-
-  [[nodiscard]] Request receive(int from, int tag, std::span<std::byte> data) override {
-    require_tag(tag);
-    return start_receive(from, tag, data);
-  }
-
   bool test(std::span<Request> requests, Waiting& waiting) override {
     bool all = true;
     bool moved = false;
@@ -134,43 +116,6 @@ class MpiCommunicator final : public Communicator {
     if (!all && Seconds(waiting.silent) > deadline)
       give_up(requests, waiting);
     return all;
-  }
-
-  void wait(std::span<Request> requests, Waiting waiting) override {
-    for (Backoff backoff; !test(requests, waiting);)
-      backoff.pause();
-  }
-
-  void all_gather(std::span<const std::byte> mine, std::span<std::byte> all, Waiting waiting) override {
-    if (all.size() != mine.size() * hosts_.size())
-      throw UsageError(fmt::format("all_gather: {} bytes from each of {} workers do not fill {}", mine.size(), size_, all.size()));
-    std::ranges::copy(mine, all.begin() + rank_ * static_cast<std::ptrdiff_t>(mine.size()));
-    gather(kGatherTag, mine, all, waiting);
-  }
-
-  void broadcast(std::span<std::byte> data, int root, Waiting waiting) override {
-    require_rank(root);
-    // A binomial tree over the ranks counted from root: place i receives from i without its lowest bit.
-    const int place = (rank_ - root + size_) % size_;
-    const auto rank_at = [&](int i) { return (i + root) % size_; };
-    int bit = 1;
-    for (; bit < size_ && (place & bit) == 0; bit *= 2) {
-    }
-    if (place != 0) {
-      everyone_[0] = start_receive(rank_at(place - bit), kBroadcastTag, data);
-      wait({everyone_.data(), 1}, waiting);
-    }
-    std::size_t sends = 0;
-    for (bit /= 2; bit > 0; bit /= 2) {
-      if (place + bit < size_)
-        everyone_[sends++] = start_send(rank_at(place + bit), kBroadcastTag, data);
-    }
-    wait({everyone_.data(), sends}, waiting);
-  }
-
-  void barrier(Waiting waiting) override {
-    static constexpr std::byte signal{1};
-    gather(kBarrierTag, {&signal, 1}, signals_, waiting);
   }
 
   [[noreturn]] void abort(ExitCode code) override {
@@ -187,8 +132,6 @@ class MpiCommunicator final : public Communicator {
     int bytes = -1;  ///< of a receive; −1: a send
     int next = -1;
   };
-
-  [[nodiscard]] std::string me() const { return fmt::format("rank {} ({})", rank_, host(rank_)); }
 
   void join(int workers) {
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
@@ -220,16 +163,6 @@ class MpiCommunicator final : public Communicator {
       hosts_[r] = all.data() + r * kName;
   }
 
-  void require_rank(int peer) const {
-    if (peer < 0 || peer >= size_)
-      throw UsageError(fmt::format("{}: there is no rank {} among {} workers", me(), peer, size_));
-  }
-
-  static void require_tag(int tag) {
-    if (tag < 0 || tag >= kTags)
-      throw UsageError(fmt::format("tag {} is not in 0..{}", tag, kTags - 1));
-  }
-
   void check(int result, const char* doing, int peer) const {
     if (result == MPI_SUCCESS)
       return;
@@ -238,8 +171,8 @@ class MpiCommunicator final : public Communicator {
     MPI_Error_string(result, text.data(), &length);
     int kind = MPI_SUCCESS;
     MPI_Error_class(result, &kind);
-    const std::string other = peer < 0 ? "" : fmt::format(" rank {} ({})", peer, host(peer));
-    const std::string message = fmt::format("{}: {}{} failed: {}", me(), doing, other, text.data());
+    const std::string other = peer < 0 ? "" : " " + name(peer);
+    const std::string message = fmt::format("{}: {}{} failed: {}", name(rank_), doing, other, text.data());
     if (kind == MPI_ERR_TRUNCATE)
       throw UsageError(message + "; the message is longer than its receiver expects");
     throw WorkerLost(message);
@@ -268,7 +201,6 @@ class MpiCommunicator final : public Communicator {
   /// begin(offset, count, MPI_Request*) starts one message; a long one is cut.
   template <class Begin>
   Request start(int peer, std::size_t bytes, bool receiving, const Begin& begin) {
-    require_rank(peer);
     Request first;
     int last = -1;
     std::size_t at = 0;
@@ -287,13 +219,13 @@ class MpiCommunicator final : public Communicator {
     return first;
   }
 
-  Request start_send(int to, int tag, std::span<const std::byte> data) {
+  [[nodiscard]] Request start_send(int to, int tag, std::span<const std::byte> data) override {
     return start(to, data.size(), false, [&](std::size_t begin, int count, MPI_Request* request) {
       return MPI_Isend(data.data() + begin, count, MPI_BYTE, to, tag, comm_, request);
     });
   }
 
-  Request start_receive(int from, int tag, std::span<std::byte> data) {
+  [[nodiscard]] Request start_receive(int from, int tag, std::span<std::byte> data) override {
     return start(from, data.size(), true, [&](std::size_t begin, int count, MPI_Request* request) {
       return MPI_Irecv(data.data() + begin, count, MPI_BYTE, from, tag, comm_, request);
     });
@@ -320,7 +252,7 @@ class MpiCommunicator final : public Communicator {
       if (expected >= 0)
         MPI_Get_count(&status, MPI_BYTE, &received);
       if (received != expected)
-        throw UsageError(fmt::format("{}: rank {} ({}) sent {} bytes where {} were expected", me(), peer, host(peer), received, expected));
+        throw UsageError(fmt::format("{}: {} sent {} bytes where {} were expected", name(rank_), name(peer), received, expected));
     }
     return moved;
   }
@@ -362,17 +294,6 @@ class MpiCommunicator final : public Communicator {
     drop_first(request);
   }
 
-  void gather(int tag, std::span<const std::byte> mine, std::span<std::byte> all, Waiting waiting) {
-    std::size_t started = 0;
-    for (int k = 1; k < size_; ++k) {
-      const int from = (rank_ - k + size_) % size_;
-      everyone_[started++] = start_receive(from, tag, all.subspan(mine.size() * static_cast<std::size_t>(from), mine.size()));
-    }
-    for (int k = 1; k < size_; ++k)
-      everyone_[started++] = start_send((rank_ + k) % size_, tag, mine);
-    wait({everyone_.data(), started}, waiting);
-  }
-
   Session session_;
   std::size_t longest_;
   int rank_ = 0;
@@ -381,9 +302,7 @@ class MpiCommunicator final : public Communicator {
   std::vector<std::string> hosts_;
   std::vector<Waiting::Clock::time_point> heard_;  ///< when a message of each worker last arrived
   std::vector<Slot> slots_;
-  int free_ = -1;                  ///< first free slot
-  std::vector<Request> everyone_;  ///< of the collective under way
-  std::vector<std::byte> signals_;
+  int free_ = -1;  ///< first free slot
 };
 
 }  // namespace

@@ -1,6 +1,5 @@
 #include "comm/pieces.hpp"
 
-#include <algorithm>
 #include <numeric>
 
 namespace lockstep {

@@ -1,10 +1,7 @@
 #pragma once
 
 #include <bit>
-#include <cstddef>
 #include <cstdint>
-#include <span>
-#include <vector>
 
 #include "comm/communicator.hpp"
 #include "comm/lane_tree.hpp"

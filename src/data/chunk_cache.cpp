@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 namespace lockstep {
 
 std::shared_ptr<const Chunk> ChunkCache::get(std::size_t chunk) {

@@ -1,13 +1,6 @@
 #pragma once
 
 #include <atomic>
-#include <cstddef>
-#include <cstdint>
-#include <list>
-#include <memory>
-#include <mutex>
-#include <optional>
-#include <string>
 #include <unordered_map>
 
 #include "data/dataset.hpp"

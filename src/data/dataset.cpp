@@ -8,6 +8,8 @@
 #include <cstring>
 #include <numeric>
 
+#include "data/sha256.hpp"
+
 namespace lockstep {
 namespace {
 
@@ -76,20 +78,22 @@ std::size_t Chunk::bytes() const {
 }
 
 Field Dataset::State::read_field_info(const Hdf5File& file, const std::string& where, const std::string& name, Shard& shard) {
-  const Hdf5Info info = file.info(name);
-  if (!info.dtype) {
-    throw DataError(fmt::format("{}: /{} holds elements of {} bytes, but fields are f32, i32 or u8.", where, name, info.element_bytes));
+  const Hdf5Storage info = file.storage(name);
+  const std::optional<DType> dtype = info.type.dtype();
+  if (!dtype) {
+    throw DataError(fmt::format("{}: /{} holds elements of {} bytes, but fields are f32, i32 or u8.", where, name, info.type.bytes));
   }
   if (info.dims.empty() || info.dims[0] != shard.rows) {
     throw DataError(fmt::format("{}: /{} has {} rows, but the shard says {}.\n  Import the dataset again.", where, name,
                                 info.dims.empty() ? 0 : info.dims[0], shard.rows));
   }
-  if (info.chunk_rows == 0 || (shard.chunk_rows != 0 && shard.chunk_rows != info.chunk_rows)) {
+  const std::int64_t chunk_rows = info.chunk.empty() ? 0 : info.chunk[0];
+  if (chunk_rows == 0 || (shard.chunk_rows != 0 && shard.chunk_rows != chunk_rows)) {
     throw DataError(fmt::format("{}: /{} is {}, but all fields of a shard must have the same rows a chunk.\n  Import the dataset again.",
-                                where, name, info.chunk_rows == 0 ? "contiguous" : fmt::format("in chunks of {} rows", info.chunk_rows)));
+                                where, name, chunk_rows == 0 ? "contiguous" : fmt::format("in chunks of {} rows", chunk_rows)));
   }
-  shard.chunk_rows = info.chunk_rows;
-  return {name, Shape(std::vector<std::int64_t>(info.dims.begin() + 1, info.dims.end())), *info.dtype};
+  shard.chunk_rows = chunk_rows;
+  return {name, Shape(std::vector<std::int64_t>(info.dims.begin() + 1, info.dims.end())), *dtype};
 }
 
 /// Reads a shard's description; the first sets what the others must agree with.
@@ -110,8 +114,8 @@ void Dataset::State::add_shard(const std::string& name, int number, int count) {
   }
   Shard shard{name, file.text_attribute("checksum"), file.integer_attribute("rows"), 0};
   std::vector<Field> found;
-  for (const std::string& field : file.children()) {
-    found.push_back(read_field_info(file, where, field, shard));
+  for (const std::string& field : file.datasets()) {
+    found.push_back(read_field_info(file, where, field.substr(1), shard));
   }
   if (found.empty() || shard.rows < 1) {
     throw DataError(fmt::format("{}: holds no rows.\n  Import the dataset again.", where));
@@ -293,27 +297,6 @@ Split split_rows(std::int64_t rows, std::int64_t limit, double fraction) {
     throw UsageError(fmt::format("of {} rows {} are kept for validation, so none is left to train.", used, held));
   }
   return {{0, used - held}, {used - held, held}};
-}
-
-std::string ShardHash::finish(const std::function<const Statistics&(const std::string& field)>& of,
-                              const std::vector<std::string>& classes) {
-  std::vector<std::string> lines;
-  for (std::size_t i = 0; i < fields_.size(); ++i) {
-    const std::string& name = fields_[i].name;
-    lines.push_back(fmt::format("{} {} {} {}\n", name, name_of(fields_[i].dtype), fields_[i].sample.str(), hashes_[i].finish_hex()));
-    if (const Statistics& found = of(name); name != "features" && !found.mean.empty()) {
-      lines.back() += fmt::format("mean {:a}\nstd {:a}\n", fmt::join(found.mean, " "), fmt::join(found.std, " "));
-    }
-  }
-  std::ranges::sort(lines);
-  Sha256 hash;
-  for (const std::string& line : lines) {
-    hash.update(line);
-  }
-  const Statistics& features = of("features");
-  hash.update(fmt::format("mean {:a}\nstd {:a}\nclasses {}\n", fmt::join(features.mean, " "), fmt::join(features.std, " "),
-                          fmt::join(classes, "\n")));
-  return hash.finish_hex();
 }
 
 }  // namespace lockstep

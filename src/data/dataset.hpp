@@ -1,23 +1,10 @@
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <list>
-#include <map>
-#include <memory>
 #include <mutex>
-#include <span>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
 
-#include "data/field.hpp"
 #include "data/field_source.hpp"
-#include "data/hdf5.hpp"
-#include "data/sha256.hpp"
 
 /// A dataset is a folder of HDF5 shards, shard-00000.h5 and so on. Each shard holds every field as a dataset at its root, [rows, ...],
 /// chunked by rows with a Fletcher-32 checksum a chunk; all fields of a shard have the same rows and chunk rows. Root attributes:
@@ -26,6 +13,9 @@
 namespace lockstep {
 
 inline constexpr std::int64_t kDatasetFormat = 1;
+
+/// About 128 KiB a chunk, but at least 640 chunks (10 for each of 64 lanes) where that leaves 16 rows or more in each.
+[[nodiscard]] std::int64_t auto_chunk_rows(std::int64_t rows, std::size_t row_bytes);
 
 /// Rows that are read at once: rows first … first + rows − 1 of a shard.
 struct ChunkInfo {
@@ -145,20 +135,5 @@ struct Split {
 /// The rows are not shuffled first, so a dataset sorted by class needs a validation part of its own.
 /// Throws UsageError unless 0 ≤ fraction < 1 and at least one row is left to train.
 [[nodiscard]] Split split_rows(std::int64_t rows, std::int64_t limit, double fraction);
-
-/// SHA-256 of a shard's content: name, type and bytes of every field (in name order), statistics and classes.
-class ShardHash {
- public:
-  explicit ShardHash(const std::vector<Field>& fields) : fields_(fields), hashes_(fields.size()) {}
-  /// The next rows of one field.
-  void update(std::size_t field, std::span<const std::byte> bytes) { hashes_[field].update(bytes); }
-  /// `of` gives mean, std and classes.
-  [[nodiscard]] std::string finish(const std::function<const Statistics&(const std::string& field)>& of,
-                                   const std::vector<std::string>& classes);
-
- private:
-  std::vector<Field> fields_;
-  std::vector<Sha256> hashes_;
-};
 
 }  // namespace lockstep

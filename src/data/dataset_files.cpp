@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "data/dataset.hpp"
-#include "data/dataset_writer.hpp"
+#include "data/sha256.hpp"
 
 namespace lockstep {
 namespace {
@@ -38,6 +38,12 @@ std::string describe(const FieldReading& reading) {
 }
 
 }  // namespace
+
+std::int64_t auto_chunk_rows(std::int64_t rows, std::size_t row_bytes) {
+  constexpr std::int64_t kChunkBytes = 128 << 10, kWantedChunks = 640, kLeastRows = 16;
+  const std::int64_t by_bytes = kChunkBytes / std::max<std::int64_t>(1, static_cast<std::int64_t>(row_bytes));
+  return std::max(kLeastRows, std::min(by_bytes, rows / kWantedChunks));
+}
 
 void Dataset::State::add_file(const std::string& name, const std::vector<FieldSource>& sources) {
   const Hdf5File file = Hdf5File::open(name);

@@ -1,7 +1,6 @@
 #include "data/describe_data.hpp"
 
 #include <algorithm>
-#include <array>
 
 namespace lockstep {
 namespace {

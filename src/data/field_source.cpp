@@ -6,8 +6,6 @@
 #include <array>
 #include <cstring>
 
-#include "lockstep/error.hpp"
-
 namespace lockstep {
 namespace {
 

@@ -8,27 +8,39 @@ namespace lockstep {
 
 namespace hdf5 {
 
+namespace {
+
+ElementType element_type(hid_t type) {
+  using Kind = ElementType::Kind;
+  const H5T_class_t kind = H5Tget_class(type);
+  ElementType found{Kind::other, H5Tget_size(type), H5Tget_order(type) == H5T_ORDER_BE && H5Tget_size(type) > 1};
+  if (kind == H5T_ENUM && H5Tget_nmembers(type) == 2 && found.bytes == 1) {
+    found.kind = Kind::boolean;  // as h5py stores bool: an enumeration of FALSE and TRUE
+  } else if (kind == H5T_FLOAT && found.bytes <= 8) {
+    found.kind = Kind::real;
+  } else if (kind == H5T_INTEGER && found.bytes <= 8) {
+    found.kind = H5Tget_sign(type) == H5T_SGN_NONE ? Kind::natural : Kind::integer;
+  }
+  return found;
+}
+
+}  // namespace
+
 OpenDataset open_dataset(const Call& call, hid_t file, const std::string& path) {
   const hid_t found = H5Dopen2(file, path.c_str(), H5P_DEFAULT);
   call.check(found, fmt::format("holds no dataset {} that can be opened", path));
   OpenDataset set{{found, H5Dclose}, call.need(H5Dget_type(found), H5Tclose), call.need(H5Dget_space(found), H5Sclose), {}, {}};
+  set.stored = element_type(set.type);
   set.dims.resize(static_cast<std::size_t>(std::max(0, H5Sget_simple_extent_ndims(set.space))));
   call.check(H5Sget_simple_extent_dims(set.space, set.dims.data(), nullptr));
-  const H5T_class_t kind = H5Tget_class(set.type);
-  const std::size_t bytes = H5Tget_size(set.type);
-  if (kind == H5T_FLOAT && bytes == 4) {
-    set.dtype = DType::f32;
-  } else if (kind == H5T_INTEGER && bytes == (H5Tget_sign(set.type) == H5T_SGN_NONE ? 1 : 4)) {
-    set.dtype = bytes == 1 ? DType::u8 : DType::i32;
-  }
   return set;
 }
 
 Rows select_rows(const Call& call, hid_t file, const std::string& path, DType dtype, std::int64_t first, std::int64_t rows,
                  std::size_t bytes, bool convert) {
   OpenDataset set = open_dataset(call, file, path);
-  if (!convert && set.dtype != dtype) {
-    call.refuse(fmt::format("{} holds {}, but {} is needed.", path, set.dtype ? name_of(*set.dtype) : "other elements", name_of(dtype)));
+  if (const auto there = set.stored.dtype(); !convert && there != dtype) {
+    call.refuse(fmt::format("{} holds {}, but {} is needed.", path, there ? name_of(*there) : "other elements", name_of(dtype)));
   }
   std::vector<hsize_t> count = set.dims;
   if (rows >= 0) {
@@ -209,39 +221,9 @@ std::vector<std::byte> Hdf5File::image() {
   return bytes;
 }
 
-std::vector<std::string> Hdf5File::children() const {
-  const Call call(name_, "cannot be listed");
-  H5G_info_t about{};
-  call.check(H5Gget_info(id_, &about));
-  std::vector<std::string> names;
-  for (hsize_t i = 0; i < about.nlinks; ++i) {
-    const auto get_name = [&](char* text, std::size_t size) {
-      const ssize_t length = H5Lget_name_by_idx(id_, "/", H5_INDEX_NAME, H5_ITER_INC, i, text, size, H5P_DEFAULT);
-      call.check(length);
-      return static_cast<std::size_t>(length);
-    };
-    std::string& child = names.emplace_back(get_name(nullptr, 0), '\0');
-    get_name(child.data(), child.size() + 1);
-  }
-  return names;
-}
-
 void Hdf5File::create_group(const std::string& path) {
   const Call call(name_, "cannot create the group " + path);
   call.need(H5Gcreate2(id_, path.c_str(), with_parents(call), creation_list(call, H5P_GROUP_CREATE), H5P_DEFAULT), H5Gclose);
-}
-
-Hdf5Info Hdf5File::info(const std::string& path) const {
-  const Call call(name_, "cannot read the layout of " + path);
-  const OpenDataset set = open_dataset(call, id_, path);
-  const Handle list = call.need(H5Dget_create_plist(set.id), H5Pclose);
-  Hdf5Info info{{set.dims.begin(), set.dims.end()}, set.dtype, H5Tget_size(set.type), 0};
-  if (H5Pget_layout(list) == H5D_CHUNKED) {
-    std::vector<hsize_t> chunk(set.dims.size());
-    call.check(H5Pget_chunk(list, static_cast<int>(chunk.size()), chunk.data()));
-    info.chunk_rows = static_cast<std::int64_t>(chunk[0]);
-  }
-  return info;
 }
 
 void Hdf5File::create_dataset(const std::string& path, DType dtype, const std::vector<std::int64_t>& dims, std::int64_t chunk_rows) {

@@ -1,15 +1,10 @@
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <span>
-#include <string>
-#include <string_view>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include "lockstep/error.hpp"
 #include "lockstep/tensor.hpp"
@@ -31,15 +26,7 @@ class Hdf5Error : public DataError {
   bool checksum_;
 };
 
-/// What a file says about one dataset.
-struct Hdf5Info {
-  std::vector<std::int64_t> dims;
-  std::optional<DType> dtype;     ///< none: elements that Lockstep does not read
-  std::size_t element_bytes = 0;  ///< in the file
-  std::int64_t chunk_rows = 0;    ///< 0 when not in chunks
-};
-
-/// How elements are stored in a file made elsewhere.
+/// How elements are stored in a file.
 struct ElementType {
   enum class Kind : std::uint8_t { integer, natural, boolean, real, other };
   Kind kind = Kind::other;
@@ -48,10 +35,12 @@ struct ElementType {
 
   /// "f64", "u16 big-endian", "bool"; "text or a compound" for what is no number.
   [[nodiscard]] std::string name() const;
+  /// None: elements that Lockstep does not write itself.
+  [[nodiscard]] std::optional<DType> dtype() const;
   [[nodiscard]] bool is_whole() const { return kind == Kind::integer || kind == Kind::natural || kind == Kind::boolean; }
 };
 
-/// How a dataset of a file made elsewhere is stored.
+/// How a dataset is stored.
 struct Hdf5Storage {
   std::vector<std::int64_t> dims;
   ElementType type;
@@ -60,10 +49,6 @@ struct Hdf5Storage {
   bool filtered = false;            ///< a chunk can only be read whole
   std::string trouble;              ///< why it cannot be read here, and the command that mends it; mostly empty
 };
-
-/// Elements of another type (real or whole, of 1, 2, 4 or 8 bytes) as f32, i32 or u8. Requires in.size() / from.bytes elements in both.
-/// False if `to` is i32 or u8 and some value is not a whole number in its range.
-[[nodiscard]] bool convert_elements(ElementType from, std::span<const std::byte> in, DType to, std::span<std::byte> out);
 
 /// One open file, on disk or in memory. Closed by the destructor (errors ignored) or by `close` (errors thrown).
 /// All functions throw Hdf5Error. Safe to use from several threads.
@@ -92,11 +77,8 @@ class Hdf5File {
   /// The file's bytes as they would lie on disk, after a flush.
   [[nodiscard]] std::vector<std::byte> image();
 
-  /// Names directly under the root, in name order.
-  [[nodiscard]] std::vector<std::string> children() const;
   /// Requires that there is none yet. Parents are created too.
   void create_group(const std::string& path);
-  [[nodiscard]] Hdf5Info info(const std::string& path) const;
 
   /// A whole dataset, row-major; `dims` empty stands for a scalar. Parents are created. With `chunk_rows` > 0 it is cut into chunks of
   /// that many rows (of the first axis), each with a Fletcher-32 checksum that every read verifies. Requires values.size() = Π dims.
@@ -108,7 +90,7 @@ class Hdf5File {
   /// A whole dataset. Throws Hdf5Error if it does not hold elements of type T.
   template <class T>
   [[nodiscard]] std::vector<T> read(const std::string& path) const {
-    std::vector<T> values(static_cast<std::size_t>(Shape(info(path).dims).elements()));
+    std::vector<T> values(static_cast<std::size_t>(Shape(storage(path).dims).elements()));
     read_rows(path, dtype_of<T>(), 0, kAllRows, std::as_writable_bytes(std::span(values)));
     return values;
   }

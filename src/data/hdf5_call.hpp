@@ -4,10 +4,6 @@
 #include <hdf5.h>
 
 #include <mutex>
-#include <optional>
-#include <string>
-#include <utility>
-#include <vector>
 
 #include "data/hdf5.hpp"
 
@@ -96,7 +92,7 @@ inline hid_t in_memory(DType dtype) {
 struct OpenDataset {
   Handle id, type, space;
   std::vector<hsize_t> dims;
-  std::optional<DType> dtype;
+  ElementType stored;
 };
 
 [[nodiscard]] OpenDataset open_dataset(const Call& call, hid_t file, const std::string& path);
@@ -111,6 +107,9 @@ struct Rows {
 /// Checks the range, the size of the buffer and, unless `convert`, the type. `rows` < 0: the whole dataset.
 [[nodiscard]] Rows select_rows(const Call& call, hid_t file, const std::string& path, DType dtype, std::int64_t first, std::int64_t rows,
                                std::size_t bytes, bool convert = false);
+
+/// For transfers to `dtype`: the first value without an equal among whole numbers of that type ends them and sets `inexact`.
+[[nodiscard]] Handle transfer_list(const Call& call, DType dtype, bool* inexact);
 
 /// "rows 3..7 of /x"
 [[nodiscard]] std::string rows_of(const std::string& path, std::int64_t first, std::int64_t rows);

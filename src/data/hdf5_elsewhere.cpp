@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <filesystem>
 
 #include "data/hdf5_call.hpp"
 
@@ -13,51 +12,10 @@ namespace {
 using namespace hdf5;
 using Kind = ElementType::Kind;
 
-ElementType element_type(hid_t type) {
-  const H5T_class_t kind = H5Tget_class(type);
-  ElementType found{Kind::other, H5Tget_size(type), H5Tget_order(type) == H5T_ORDER_BE && H5Tget_size(type) > 1};
-  if (kind == H5T_ENUM && H5Tget_nmembers(type) == 2 && found.bytes == 1) {
-    found.kind = Kind::boolean;  // as h5py stores bool: an enumeration of FALSE and TRUE
-  } else if (kind == H5T_FLOAT && found.bytes <= 8) {
-    found.kind = Kind::real;
-  } else if (kind == H5T_INTEGER && found.bytes <= 8) {
-    found.kind = H5Tget_sign(type) == H5T_SGN_NONE ? Kind::natural : Kind::integer;
-  }
-  return found;
-}
-
-/// IEEE 754 numbers of 2, 4 or 8 bytes, or whole numbers of 1, 2, 4 or 8.
-Handle type_of(const Call& call, ElementType type) {
-  const auto order = type.big_endian ? H5T_ORDER_BE : H5T_ORDER_LE;
-  if (type.kind == Kind::real) {
-    Handle id = call.need(H5Tcopy(type.bytes == 8 ? H5T_IEEE_F64LE : H5T_IEEE_F32LE), H5Tclose);
-    if (type.bytes == 2) {
-      call.check(H5Tset_fields(id, 15, 10, 5, 0, 10));
-      call.check(H5Tset_size(id, 2));
-      call.check(H5Tset_ebias(id, 15));
-    }
-    call.check(H5Tset_order(id, order));
-    return id;
-  }
-  Handle id = call.need(H5Tcopy(type.kind == Kind::integer ? H5T_STD_I8LE : H5T_STD_U8LE), H5Tclose);
-  call.check(H5Tset_size(id, type.bytes));
-  call.check(H5Tset_precision(id, 8 * type.bytes));
-  call.check(H5Tset_order(id, order));
-  return id;
-}
-
 /// Ends the conversion at a value that has no equal among whole numbers of the wanted size, and remembers it.
 H5T_conv_ret_t refuse_inexact(H5T_conv_except_t, hid_t, hid_t, void*, void*, void* found) {
   *static_cast<bool*>(found) = true;
   return H5T_CONV_ABORT;
-}
-
-Handle transfer_list(const Call& call, DType dtype, bool* inexact) {
-  Handle list = call.need(H5Pcreate(H5P_DATASET_XFER), H5Pclose);
-  if (dtype != DType::f32) {
-    call.check(H5Pset_type_conv_cb(list, refuse_inexact, inexact));
-  }
-  return list;
 }
 
 struct Filter {
@@ -143,7 +101,7 @@ std::optional<Hdf5Storage> storage_of(const std::string& file, hid_t id, const s
   const OpenDataset set = open_dataset(call, id, path);
   const Handle list = call.need(H5Dget_create_plist(set.id), H5Pclose);
   const std::vector<Filter> filters = filters_of(call, list);
-  Hdf5Storage found{{set.dims.begin(), set.dims.end()}, element_type(set.type), {}, "contiguous", !filters.empty(), ""};
+  Hdf5Storage found{{set.dims.begin(), set.dims.end()}, set.stored, {}, "contiguous", !filters.empty(), ""};
   if (H5Pget_layout(list) == H5D_CHUNKED) {
     std::vector<hsize_t> chunk(set.dims.size());
     call.check(H5Pget_chunk(list, static_cast<int>(chunk.size()), chunk.data()));
@@ -161,6 +119,21 @@ std::optional<Hdf5Storage> storage_of(const std::string& file, hid_t id, const s
 
 }  // namespace
 
+Handle hdf5::transfer_list(const Call& call, DType dtype, bool* inexact) {
+  Handle list = call.need(H5Pcreate(H5P_DATASET_XFER), H5Pclose);
+  if (dtype != DType::f32) {
+    call.check(H5Pset_type_conv_cb(list, refuse_inexact, inexact));
+  }
+  return list;
+}
+
+std::optional<DType> ElementType::dtype() const {
+  return kind == Kind::real && bytes == 4      ? std::optional(DType::f32)
+         : kind == Kind::integer && bytes == 4 ? std::optional(DType::i32)
+         : kind == Kind::natural && bytes == 1 ? std::optional(DType::u8)
+                                               : std::nullopt;
+}
+
 std::string ElementType::name() const {
   if (kind == Kind::other) {
     return "text or a compound";
@@ -170,21 +143,6 @@ std::string ElementType::name() const {
   }
   const char* const letter = kind == Kind::real ? "f" : kind == Kind::integer ? "i" : "u";
   return fmt::format("{}{}{}", letter, 8 * bytes, big_endian ? " big-endian" : "");
-}
-
-bool convert_elements(ElementType from, std::span<const std::byte> in, DType to, std::span<std::byte> out) {
-  static const std::string what = "an array";
-  const Call call(what, "cannot be converted");
-  bool inexact = false;
-  const std::size_t count = in.size() / from.bytes;
-  std::vector<std::byte> buffer(count * std::max(from.bytes, size_of(to)));
-  std::ranges::copy(in, buffer.begin());
-  const herr_t status = H5Tconvert(type_of(call, from), in_memory(to), count, buffer.data(), nullptr, transfer_list(call, to, &inexact));
-  if (!inexact) {
-    call.check(status);
-  }
-  std::copy_n(buffer.begin(), count * size_of(to), out.begin());
-  return !inexact;
 }
 
 std::vector<std::string> Hdf5File::datasets() const {

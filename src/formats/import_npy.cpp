@@ -8,7 +8,7 @@
 #include <fstream>
 #include <regex>
 
-#include "data/hdf5.hpp"
+#include "formats/convert_elements.hpp"
 #include "lockstep/error.hpp"
 
 namespace lockstep {

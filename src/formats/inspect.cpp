@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "data/order.hpp"
-#include "data/summary.hpp"
+#include "formats/summary.hpp"
 
 namespace lockstep {
 namespace {

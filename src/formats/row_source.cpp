@@ -7,9 +7,9 @@
 #include <map>
 #include <memory>
 
-#include "data/dataset_writer.hpp"
 #include "data/order.hpp"
-#include "data/summary.hpp"
+#include "formats/dataset_writer.hpp"
+#include "formats/summary.hpp"
 #include "lockstep/error.hpp"
 
 namespace lockstep {

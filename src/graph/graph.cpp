@@ -1,5 +1,3 @@
-#include "lockstep/graph.hpp"
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -7,7 +5,6 @@
 #include <array>
 
 #include "graph/rewrite.hpp"
-#include "lockstep/error.hpp"
 #include "lockstep/op.hpp"
 
 namespace lockstep {
@@ -94,7 +91,11 @@ Value Graph::leaf(const Op& op, Attrs attrs, TensorType type) {
     }
     return {this, {static_cast<int>(id), 0}};
   }
-  nodes_.push_back({&op, std::move(attrs), {}, {std::move(type)}});
+  return append({&op, std::move(attrs), {}, {std::move(type)}});
+}
+
+Value Graph::append(Node node) {
+  nodes_.push_back(std::move(node));
   return {this, {static_cast<int>(nodes_.size()) - 1, 0}};
 }
 
@@ -118,8 +119,7 @@ Value Graph::constant(double number) {
       return {this, {static_cast<int>(id), 0}};
     }
   }
-  nodes_.push_back({&leaf::constant(), {{"value", number}}, {}, {TensorType{}}});
-  return {this, {static_cast<int>(nodes_.size()) - 1, 0}};
+  return append({&leaf::constant(), {{"value", number}}, {}, {TensorType{}}});
 }
 
 Value Graph::add(const Op& op, Attrs attrs, const std::vector<Value>& inputs) {
@@ -137,8 +137,7 @@ Value Graph::add(const Op& op, Attrs attrs, const std::vector<Value>& inputs) {
     node.attrs.set("batch", batch_);
   }
   node.outputs = op.infer(types, node.attrs);
-  nodes_.push_back(std::move(node));
-  return {this, {static_cast<int>(nodes_.size()) - 1, 0}};
+  return append(std::move(node));
 }
 
 Value Graph::copy_node(const Node& node, const std::vector<Value>& inputs) {
@@ -149,8 +148,7 @@ Value Graph::copy_node(const Node& node, const std::vector<Value>& inputs) {
   if (node.op == &leaf::input()) {
     copy.outputs[0].shape = with_batch(Shape(node.attrs.list("shape")), batch_);
   }
-  nodes_.push_back(std::move(copy));
-  return {this, {static_cast<int>(nodes_.size()) - 1, 0}};
+  return append(std::move(copy));
 }
 
 Value Graph::output_of(Value v, int index) {

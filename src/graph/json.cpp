@@ -6,11 +6,9 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "lockstep/error.hpp"
 #include "lockstep/op.hpp"
 
 namespace lockstep {

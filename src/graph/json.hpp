@@ -2,9 +2,6 @@
 
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
-#include <string>
-#include <string_view>
-#include <vector>
 
 #include "lockstep/graph.hpp"
 

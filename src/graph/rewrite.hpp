@@ -1,8 +1,5 @@
 #pragma once
 
-#include <map>
-#include <vector>
-
 #include "lockstep/graph.hpp"
 
 /// What walks over graphs share.

@@ -1,8 +1,5 @@
 #pragma once
 
-#include <memory>
-#include <utility>
-
 #include "lockstep/kernel.hpp"
 #include "lockstep/ops.hpp"
 #include "ops/shapes.hpp"
@@ -25,14 +22,12 @@ struct OpParts {
   CpuFactory cpu = nullptr;
   TileFunction tile = nullptr;  ///< instead of `cpu`; makes the op elementwise
   LayoutRule layouts = nullptr;
-  ProductList products = nullptr;
 };
 
 /// An op made of its parts, and its line of the table.
 class DefinedOp final : public Op {
  public:
-  constexpr explicit DefinedOp(const OpParts& parts)
-      : entry{this, parts.reference, parts.cpu, parts.tile, parts.layouts, parts.products}, parts_(parts) {}
+  constexpr explicit DefinedOp(const OpParts& parts) : entry{this, parts.reference, parts.cpu, parts.tile, parts.layouts}, parts_(parts) {}
 
   [[nodiscard]] std::string_view name() const override { return parts_.name; }
   [[nodiscard]] std::vector<TensorType> infer(std::span<const TensorType> in, const Attrs& attrs) const override;
@@ -48,8 +43,12 @@ class DefinedOp final : public Op {
   OpParts parts_;
 };
 
-/// For every line of ops.def, such as relu: relu_op, which its folder defines. A constant, so that it is there before any code runs.
-#define OP(name) extern const DefinedOp name##_op;
+/// For every line of ops.def, such as matmul: matmul_op, which its folder defines, a constant, so that it is there before any code runs;
+/// and the names of its kernels, where they stand in files of their own.
+#define OP(name)                                    \
+  extern const DefinedOp name##_op;                 \
+  void name##_reference(const ReferenceCall& call); \
+  std::unique_ptr<CpuKernel> name##_cpu(const KernelSpec& spec);
 #include "ops/ops.def"
 #undef OP
 

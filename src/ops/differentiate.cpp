@@ -2,11 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <map>
-
 #include "graph/rewrite.hpp"
-#include "lockstep/error.hpp"
-#include "lockstep/op.hpp"
 #include "lockstep/ops.hpp"
 
 namespace lockstep {

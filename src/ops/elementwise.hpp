@@ -1,10 +1,9 @@
 #pragma once
 
-#include <cstddef>
 #include <type_traits>
-#include <vector>
 
 #include "ops/define.hpp"
+#include "ops/reference_loops.hpp"
 #include "ops/wide.hpp"
 
 namespace lockstep {
@@ -14,26 +13,6 @@ Value sum_to(Value g, const Shape& shape);
 
 /// A number beside `v`, f32 [].
 inline Value number(Value v, double x) { return v.graph->constant(x); }
-
-/// Reference kernel of an elementwise op of one operand: f from double to double.
-template <class F>
-void reference_unary(const ReferenceCall& call, F f) {
-  for (std::size_t i = 0; i < call.out[0].size(); ++i) {
-    call.out[0][i] = f(call.in[0][i]);
-  }
-}
-
-/// The same of two operands, broadcast.
-template <class F>
-void reference_binary(const ReferenceCall& call, F f) {
-  StridedWalk a = broadcast_walk(call.in_types[0].shape, call.out_types[0].shape);
-  StridedWalk b = broadcast_walk(call.in_types[1].shape, call.out_types[0].shape);
-  for (double& y : call.out[0]) {
-    y = f(call.in[0][a.index()], call.in[1][b.index()]);
-    a.next();
-    b.next();
-  }
-}
 
 /// Tile loops. `out` may be an operand: element i is read before it is written and no other is touched, so the compiler may vectorise.
 template <class F>

@@ -1,7 +1,5 @@
 #include "ops/keyed.hpp"
 
-#include <cmath>
-
 #include "ops/fast_math.hpp"
 
 #ifdef __AVX2__

@@ -1,10 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
-#include <cstddef>
-#include <cstdint>
-#include <string_view>
 
 #include "ops/define.hpp"
 #include "runtime/philox.hpp"
@@ -75,6 +71,14 @@ std::unique_ptr<CpuKernel> keyed_kernel(std::string_view purpose, const Attrs& a
 using KeyedNumbers = std::array<float, kKeyedBlock>;
 [[nodiscard]] KeyedNumbers keyed_uniforms(const KeyedWords& words);
 [[nodiscard]] KeyedNumbers keyed_normals(const KeyedWords& words);
+
+/// The kernel of an op that draws them.
+template <KeyedNumbers (*kNumbers)(const KeyedWords&)>
+std::unique_ptr<CpuKernel> drawn_kernel(std::string_view op, const KernelSpec& spec) {
+  return keyed_kernel(op, spec.attrs, spec.out[0], [](const CpuCall& call, const KeyedWords& words, std::size_t begin, std::size_t count) {
+    std::copy_n(kNumbers(words).begin(), count, call.output(0) + begin);
+  });
+}
 
 /// In (0, 1], for logarithms.
 inline float unit_float_above_zero(std::uint32_t word) { return static_cast<float>((word >> 8U) + 1U) * 0x1p-24F; }

@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <limits>
-#include <vector>
 
 #include "ops/define.hpp"
 #include "ops/vectors.hpp"

@@ -1,6 +1,7 @@
 #include <algorithm>
+#include <functional>
+#include <numeric>
 
-#include "lockstep/op.hpp"
 #include "plan/passes.hpp"
 
 namespace lockstep {
@@ -126,10 +127,8 @@ class MemoryPass {
   /// Large blocks first, each at the lowest place where nothing that lives at the same time lies.
   void pack() {
     std::vector<std::size_t> order(blocks_.size());
-    for (std::size_t i = 0; i < order.size(); ++i) {
-      order[i] = i;
-    }
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return blocks_[a].bytes > blocks_[b].bytes; });
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::ranges::stable_sort(order, std::greater(), [&](std::size_t i) { return blocks_[i].bytes; });
     std::vector<std::size_t> placed;  // by offset
     for (const std::size_t i : order) {
       Block& block = blocks_[i];
@@ -146,9 +145,7 @@ class MemoryPass {
       }
       block.offset = offset;
       memory_.arena_bytes = std::max(memory_.arena_bytes, offset + block.bytes);
-      placed.insert(std::upper_bound(placed.begin(), placed.end(), i,
-                                     [&](std::size_t a, std::size_t b) { return blocks_[a].offset < blocks_[b].offset; }),
-                    i);
+      placed.insert(std::ranges::upper_bound(placed, offset, {}, [&](std::size_t j) { return blocks_[j].offset; }), i);
     }
     for (const auto& [ref, block] : block_of_) {
       memory_.places[ref] = {Place::Zone::arena, blocks_[block].offset};

@@ -7,47 +7,42 @@
 namespace lockstep {
 namespace {
 
-/// Rebuilds the graph node by node, asking each op what it wants to read and write.
+/// Makes the graph again node by node, asking each op what it wants to read and write.
 class LayoutPass {
  public:
-  explicit LayoutPass(const Graph& graph) : old_(graph), laid_{Graph(graph.batch()), {}}, moved_(graph.nodes().size(), -1) {}
-
-  LaidOut run() {
-    for (std::size_t id = 0; id < old_.nodes().size(); ++id) {
-      place(id);
-    }
-    for (const auto& [name, ref] : old_.outputs()) {
-      Ref moved{moved_[static_cast<std::size_t>(ref.node)], ref.output};
-      if (!has_own_memory(old_, name) || laid_.layout(moved) != Layout::plain) {
-        moved = reorder(moved, Layout::plain);
+  LaidOut run(const Graph& graph) {
+    laid_.graph = rewrite(graph, graph.batch(),
+                          [&](Graph& result, int id, const std::vector<Value>& inputs) { return place(result, graph.node(id), inputs); });
+    for (const auto& [name, ref] : graph.outputs()) {
+      if (const Value value = laid_.graph.value(laid_.graph.output(name));
+          !has_own_memory(graph, name) || laid_.layout(value.ref) != Layout::plain) {
+        laid_.graph.set_output(name, reorder(value, Layout::plain));
       }
-      laid_.graph.set_output(name, laid_.graph.value(moved));
     }
     return std::move(laid_);
   }
 
  private:
-  void place(std::size_t id) {
-    const Node& node = old_.nodes()[id];
+  std::vector<Value> place(Graph& result, const Node& node, std::vector<Value> inputs) {
     if (leaf::is_leaf(*node.op)) {
-      moved_[id] = laid_.graph.copy_node(node, {}).ref.node;
-      return;
+      return copy_outputs(result, node, {});
     }
-    const KernelSpec spec = wanted(node);
-    std::vector<Value> inputs;
-    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
-      inputs.push_back(laid_.graph.value(reordered(moved(node.inputs[i]), spec.in_layouts[i])));
+    const KernelSpec spec = wanted(node, inputs);
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      inputs[i] = reordered(inputs[i], spec.in_layouts[i]);
     }
-    moved_[id] = laid_.graph.copy_node(node, inputs).ref.node;
-    for (std::size_t o = 0; o < node.outputs.size(); ++o) {
-      laid_.layouts[{moved_[id], static_cast<int>(o)}] = spec.out_layouts[o];
+    std::vector<Value> outputs = copy_outputs(result, node, inputs);
+    for (std::size_t o = 0; o < outputs.size(); ++o) {
+      laid_.layouts[outputs[o].ref] = spec.out_layouts[o];
     }
+    return outputs;
   }
 
-  [[nodiscard]] KernelSpec wanted(const Node& node) const {
-    KernelSpec spec{node.attrs, operand_types(old_, node), node.outputs, {}, std::vector<Layout>(node.outputs.size(), Layout::plain)};
-    for (const Ref ref : node.inputs) {
-      spec.in_layouts.push_back(laid_.layout(moved(ref)));
+  [[nodiscard]] KernelSpec wanted(const Node& node, const std::vector<Value>& inputs) const {
+    KernelSpec spec{node.attrs, {}, node.outputs, {}, std::vector<Layout>(node.outputs.size(), Layout::plain)};
+    for (const Value& input : inputs) {
+      spec.in.push_back(input.type());
+      spec.in_layouts.push_back(laid_.layout(input.ref));
     }
     if (node.op->elementwise()) {
       follow_operands(spec);
@@ -73,31 +68,24 @@ class LayoutPass {
     spec.out_layouts[0] = layout;
   }
 
-  [[nodiscard]] Ref moved(Ref ref) const { return {moved_[static_cast<std::size_t>(ref.node)], ref.output}; }
-
-  Ref reordered(Ref ref, Layout layout) {
-    const Shape& shape = laid_.graph.type(ref).shape;
+  Value reordered(Value value, Layout layout) {
+    const Shape& shape = value.shape();
     const bool same_memory = shape.rank() != 4 || shape[1] == 1 || shape[2] * shape[3] == 1;
-    if (laid_.layout(ref) == layout || same_memory) {
-      return ref;
+    if (laid_.layout(value.ref) == layout || same_memory) {
+      return value;
     }
-    const auto [it, fresh] = reorders_.try_emplace({ref, layout});
-    if (fresh) {
-      it->second = reorder(ref, layout);
-    }
-    return it->second;
+    Value& known = reorders_[{value.ref, layout}];
+    return known ? known : known = reorder(value, layout);
   }
 
-  Ref reorder(Ref ref, Layout layout) {
-    const Ref result = laid_.graph.add(*find_op("reorder")->op, {}, {laid_.graph.value(ref)}).ref;
-    laid_.layouts[result] = layout;
+  Value reorder(Value value, Layout layout) {
+    const Value result = value.graph->add(*find_op("reorder")->op, {}, {value});
+    laid_.layouts[result.ref] = layout;
     return result;
   }
 
-  const Graph& old_;
-  LaidOut laid_;
-  std::vector<int> moved_;
-  std::map<std::pair<Ref, Layout>, Ref> reorders_;
+  LaidOut laid_{Graph(1), {}};
+  std::map<std::pair<Ref, Layout>, Value> reorders_;
 };
 
 }  // namespace
@@ -123,6 +111,6 @@ bool has_own_memory(const Graph& graph, const std::string& output) {
   return !read && !shared;
 }
 
-LaidOut choose_layouts(const Graph& graph) { return LayoutPass(graph).run(); }
+LaidOut choose_layouts(const Graph& graph) { return LayoutPass().run(graph); }
 
 }  // namespace lockstep

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <optional>
-
 #include "plan/flat_layout.hpp"
 #include "runtime/plan.hpp"
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "lockstep/error.hpp"
 #include "plan/compile.hpp"
 #include "plan/passes.hpp"
 

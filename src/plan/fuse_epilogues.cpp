@@ -1,10 +1,7 @@
 #include <algorithm>
 #include <array>
-#include <deque>
-#include <map>
 
 #include "graph/rewrite.hpp"
-#include "lockstep/op.hpp"
 #include "plan/passes.hpp"
 
 namespace lockstep {

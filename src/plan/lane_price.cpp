@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "graph/rewrite.hpp"
-#include "lockstep/op.hpp"
 #include "plan/compile.hpp"
 
 namespace lockstep {

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <cstdint>
-
 #include "lockstep/nn.hpp"
 
 namespace lockstep {

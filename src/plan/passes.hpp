@@ -1,12 +1,5 @@
 #pragma once
 
-#include <map>
-#include <memory>
-#include <optional>
-#include <string>
-#include <vector>
-
-#include "lockstep/kernel.hpp"
 #include "plan/flat_layout.hpp"
 #include "runtime/chain.hpp"
 #include "runtime/plan.hpp"

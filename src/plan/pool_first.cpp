@@ -1,5 +1,4 @@
 #include "graph/rewrite.hpp"
-#include "lockstep/op.hpp"
 #include "plan/passes.hpp"
 
 namespace lockstep {

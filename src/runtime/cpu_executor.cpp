@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
 namespace lockstep {
@@ -104,25 +103,6 @@ std::optional<std::string> CpuExecutor::find_non_finite(const LaneBinding& bindi
     }
   }
   return std::nullopt;
-}
-
-std::vector<double> CpuExecutor::time_steps(const LaneBinding& binding, const StepContext& context, int repeats) {
-  using Clock = std::chrono::steady_clock;
-  arena_.reserve(binding.arena == nullptr ? plan_->arena_bytes : 0);
-  std::vector<std::vector<double>> samples(calls_.size());
-  for (int r = 0; r < repeats; ++r) {
-    for (std::size_t i = 0; i < calls_.size(); ++i) {
-      const auto start = Clock::now();
-      run_step(i, binding, context);
-      samples[i].push_back(std::chrono::duration<double>(Clock::now() - start).count());
-    }
-  }
-  std::vector<double> medians;
-  for (std::vector<double>& s : samples) {
-    std::nth_element(s.begin(), s.begin() + static_cast<std::ptrdiff_t>(s.size() / 2), s.end());
-    medians.push_back(s[s.size() / 2]);
-  }
-  return medians;
 }
 
 const float* CpuExecutor::output(std::string_view name, std::byte* arena) const {

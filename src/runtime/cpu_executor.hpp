@@ -1,11 +1,5 @@
 #pragma once
 
-#include <memory>
-#include <optional>
-#include <span>
-#include <string>
-#include <vector>
-
 #include "runtime/aligned.hpp"
 #include "runtime/plan.hpp"
 
@@ -37,9 +31,6 @@ class CpuExecutor {
 
   /// The same kernels with a look at every result in between: the label of the first step whose result holds a NaN or an infinity.
   [[nodiscard]] std::optional<std::string> find_non_finite(const LaneBinding& binding, const StepContext& context);
-
-  /// Seconds of each step, the median of `repeats` runs, for profiles.
-  [[nodiscard]] std::vector<double> time_steps(const LaneBinding& binding, const StepContext& context, int repeats);
 
   /// A declared output after a run with this arena. Throws UsageError when there is none of that name.
   [[nodiscard]] const float* output(std::string_view name, std::byte* arena = nullptr) const;

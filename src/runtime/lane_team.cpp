@@ -17,17 +17,14 @@ constexpr int kSpins = 2000;  ///< some 40 µs: less than waking a thread takes
 
 #if defined(__SSE2__)
 void relax() { _mm_pause(); }
-#else
-void relax() {}
-#endif
 
-#if defined(__SSE2__)
 void flush_denormals() {
   constexpr unsigned kFlushToZero = 0x8000;
   constexpr unsigned kDenormalsAreZero = 0x0040;
   _mm_setcsr(_mm_getcsr() | kFlushToZero | kDenormalsAreZero);
 }
 #else
+void relax() {}
 void flush_denormals() {}
 #endif
 

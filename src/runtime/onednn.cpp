@@ -4,10 +4,6 @@
 #include <fmt/format.h>
 #include <omp.h>
 
-#include <stdexcept>
-
-#include "lockstep/error.hpp"
-
 namespace lockstep::onednn {
 namespace {
 
@@ -61,7 +57,7 @@ Desc desc(const TensorType& type, Layout layout) {
 
 Desc any(const TensorType& type) { return {dims_of(type.shape), type_of(type.dtype), Tag::any}; }
 
-Desc strided(const dnnl::memory::dims& dims, const dnnl::memory::dims& strides) { return {dims, Type::f32, strides}; }
+Desc strided(const dnnl::memory::dims& dims, const dnnl::memory::dims& strides, DType dtype) { return {dims, type_of(dtype), strides}; }
 
 OneThread::OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
 OneThread::~OneThread() { omp_set_num_threads(before_); }
@@ -138,6 +134,12 @@ void PrimitiveKernel::run(const CpuCall& call) {
   }
   std::copy(call.out.begin(), call.out.end(), pointers_.begin() + static_cast<std::ptrdiff_t>(call.in.size()));
   primitive_.run(pointers_, call.scratch);
+}
+
+std::unique_ptr<CpuKernel> reorder(const Desc& from, const Desc& to) {
+  const OneThread one_thread;
+  const dnnl::reorder::primitive_desc description(engine(), from, engine(), to, attributes());
+  return std::make_unique<PrimitiveKernel>(description, std::vector<Operand>{{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to, true}});
 }
 
 void product(bool transpose_a, bool transpose_b, std::int64_t m, std::int64_t n, std::int64_t k, const float* a, const float* b, float beta,

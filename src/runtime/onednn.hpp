@@ -1,10 +1,6 @@
 #pragma once
 
 #include <dnnl.hpp>
-#include <memory>
-#include <span>
-#include <string_view>
-#include <vector>
 
 #include "lockstep/kernel.hpp"
 
@@ -22,7 +18,7 @@ using Desc = dnnl::memory::desc;
 /// The same tensor in a format that oneDNN is to choose.
 [[nodiscard]] Desc any(const TensorType& type);
 /// The tensor in memory order given by strides, one an axis.
-[[nodiscard]] Desc strided(const dnnl::memory::dims& dims, const dnnl::memory::dims& strides);
+[[nodiscard]] Desc strided(const dnnl::memory::dims& dims, const dnnl::memory::dims& strides, DType dtype = DType::f32);
 
 /// While alive, oneDNN makes and runs primitives for one thread on this thread, whatever OMP_NUM_THREADS says: what it computes, and with
 /// it the bits, would follow the number of threads.
@@ -40,17 +36,16 @@ class OneThread {
 /// Attributes with which all primitives are made: scratch memory comes from the caller.
 [[nodiscard]] dnnl::primitive_attr attributes();
 
+/// A primitive on `args`; a backward one also has the description of the forward one.
 #if DNNL_VERSION_MAJOR >= 3
 template <class P, class... Args>
 [[nodiscard]] typename P::primitive_desc describe(const dnnl::primitive_attr& attr, const Args&... args) {
   const OneThread one_thread;
   return typename P::primitive_desc(engine(), args..., attr);
 }
-/// A backward primitive; `forward` is the description of the forward one.
 template <class P, class Forward, class... Args>
 [[nodiscard]] typename P::primitive_desc describe_backward(const Forward& forward, const dnnl::primitive_attr& attr, const Args&... args) {
-  const OneThread one_thread;
-  return typename P::primitive_desc(engine(), args..., forward, attr);
+  return describe<P>(attr, args..., forward);
 }
 inline void append_eltwise(dnnl::post_ops& ops, dnnl::algorithm algorithm, float alpha) { ops.append_eltwise(algorithm, alpha, 0.0f); }
 #else
@@ -59,7 +54,6 @@ template <class P, class... Args>
   const OneThread one_thread;
   return typename P::primitive_desc(typename P::desc(args...), attr, engine());
 }
-/// A backward primitive; `forward` is the description of the forward one.
 template <class P, class Forward, class... Args>
 [[nodiscard]] typename P::primitive_desc describe_backward(const Forward& forward, const dnnl::primitive_attr& attr, const Args&... args) {
   const OneThread one_thread;
@@ -122,6 +116,9 @@ class PrimitiveKernel final : public CpuKernel {
   Primitive primitive_;
   std::vector<void*> pointers_;
 };
+
+/// A kernel that copies a tensor from one format to another.
+[[nodiscard]] std::unique_ptr<CpuKernel> reorder(const Desc& from, const Desc& to);
 
 /// Elements from one row of a matrix in memory to the next; 0: it is dense.
 struct RowStrides {

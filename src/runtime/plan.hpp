@@ -1,9 +1,6 @@
 #pragma once
 
 #include <functional>
-#include <memory>
-#include <string>
-#include <vector>
 
 #include "lockstep/kernel.hpp"
 

@@ -93,7 +93,7 @@ std::vector<NamedTensor> read_tensors(const Hdf5File& file, const std::string& g
     NamedTensor& tensor = tensors.emplace_back();
     tensor.name = name.get<std::string>();
     const std::string path = fmt::format("/{}/{}", group, tensor.name);
-    tensor.shape = Shape(file.info(path).dims);
+    tensor.shape = Shape(file.storage(path).dims);
     tensor.values = file.read<float>(path);
   }
   return tensors;

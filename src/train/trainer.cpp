@@ -171,6 +171,7 @@ class Trainer {
                                 {"limit", settings_.limit},
                                 {"validation-fraction", settings_.validation_fraction},
                                 {"validation", validation_ ? validation_->checksum() : ""},
+                                {"model changes", settings_.model_changes},
                                 {"schedule", settings_.schedule.text()},
                                 {"warmup", settings_.schedule.warmup},
                                 {"patience", settings_.patience},

@@ -34,6 +34,7 @@ struct TrainSettings {
   std::uint64_t seed = 1;
   std::int64_t limit = 0;  ///< the first so many training samples; 0: all
   double validation_fraction = 0;
+  std::string model_changes;  ///< what was done to the model after it was made, in words
   Recipe recipe;
   Schedule schedule;
   std::uint64_t patience = 0;

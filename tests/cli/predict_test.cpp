@@ -7,8 +7,8 @@
 #include <sstream>
 
 #include "cli/commands.hpp"
-#include "data/dataset_writer.hpp"
 #include "data/hdf5.hpp"
+#include "formats/dataset_writer.hpp"
 #include "train/scratch_folder.hpp"
 
 namespace lockstep::cli {

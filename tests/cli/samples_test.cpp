@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "data/dataset_writer.hpp"
 #include "formats/base64.hpp"
+#include "formats/dataset_writer.hpp"
 #include "plan/compile.hpp"
 #include "train/parameters.hpp"
 #include "train/scratch_folder.hpp"

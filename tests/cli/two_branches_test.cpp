@@ -5,7 +5,7 @@
 #include <span>
 
 #include "cli/commands.hpp"
-#include "data/dataset_writer.hpp"
+#include "formats/dataset_writer.hpp"
 #include "train/scratch_folder.hpp"
 
 /// The model file of src/nn/README.md, two inputs and two outputs with a loss each, from training to evaluation.

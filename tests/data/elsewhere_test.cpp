@@ -10,9 +10,9 @@
 #include "data/raw_hdf5.hpp"
 #include "data/reader.hpp"
 #include "data/sample_data.hpp"
-#include "data/summary.hpp"
 #include "formats/inspect.hpp"
 #include "formats/row_source.hpp"
+#include "formats/summary.hpp"
 
 namespace lockstep {
 namespace {

@@ -59,12 +59,12 @@ TEST(Hdf5, WholeDatasetsOfEveryKindComeBack) {
   EXPECT_EQ(file.read<std::uint8_t>("/small"), small);
   EXPECT_EQ(file.read<float>("/scalar"), std::vector<float>{42});
   EXPECT_TRUE(file.read<float>("/empty").empty());
-  EXPECT_EQ(file.children(), (std::vector<std::string>{"a", "empty", "floats", "ints", "scalar", "small"}));
-  const Hdf5Info info = file.info("/floats");
-  EXPECT_EQ(info.dims, (std::vector<std::int64_t>{3, 2}));
-  EXPECT_EQ(info.dtype, DType::f32);
-  EXPECT_EQ(info.chunk_rows, 2);
-  EXPECT_EQ(file.info("/ints").chunk_rows, 0);
+  EXPECT_EQ(file.datasets(), (std::vector<std::string>{"/a/deep/group/ints", "/empty", "/floats", "/ints", "/scalar", "/small"}));
+  const Hdf5Storage stored = file.storage("/floats");
+  EXPECT_EQ(stored.dims, (std::vector<std::int64_t>{3, 2}));
+  EXPECT_EQ(stored.type.dtype(), DType::f32);
+  EXPECT_EQ(stored.chunk, (std::vector<std::int64_t>{2, 2}));
+  EXPECT_TRUE(file.storage("/ints").chunk.empty());
 }
 
 TEST(Hdf5, RowsAreReadAndWrittenInPlace) {

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "data/dataset_writer.hpp"
+#include "formats/dataset_writer.hpp"
 #include "lockstep/error.hpp"
 
 namespace lockstep::testing {

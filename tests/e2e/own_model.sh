@@ -28,6 +28,6 @@ done
 same_run whole part
 
 expect_code 0 'own_model --data' help.log "$own" --help
-expect_code 2 'unrecogni[sz]ed option' option.log "$own" "${common[@]}" --run "$work/other" --model mlp
+expect_code 2 'unknown option --model' option.log "$own" "${common[@]}" --run "$work/other" --model mlp
 expect_code 3 'missing' data.log "$own" --data "$work/missing" --run "$work/other"
 pass "the same model from both programs: $(hash_of part)"

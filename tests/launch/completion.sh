@@ -44,7 +44,7 @@ offers '' train --seed 1 --see
 offers 'mlp cnn resnet20 gpt' train --model ''
 offers resnet20 train --model = r
 offers 'mlp cnn resnet20 gpt' train --model =
-offers 'constant cosine' train --data x --schedule ''
+offers 'constant step: cosine one-cycle' train --data x --schedule ''
 offers '' train --batch ''
 offers '' train --batch-norm x
 offers 'step stream' bench st

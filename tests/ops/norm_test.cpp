@@ -4,7 +4,6 @@
 
 #include "lockstep/error.hpp"
 #include "ops/batch_norm/batch_norm.hpp"
-#include "ops/layer_norm/layer_norm.hpp"
 #include "ops/op_check.hpp"
 #include "runtime/reference.hpp"
 

@@ -84,7 +84,7 @@ TEST(Checkpoint, IsAnHdf5FileThatOthersCanOpen) {
   write_whole_file(scratch / "c.h5", serialize(checkpoint_at(123)));
   const Hdf5File file = Hdf5File::open(scratch / "c.h5");
   EXPECT_EQ(file.integer_attribute("step"), 123);
-  EXPECT_EQ(file.info("/parameters/fc.weight").dims, (std::vector<std::int64_t>{2, 3}));
+  EXPECT_EQ(file.storage("/parameters/fc.weight").dims, (std::vector<std::int64_t>{2, 3}));
   EXPECT_EQ(file.read<float>("/optimizer/momentum/fc.bias"), (std::vector<float>{0, 1}));
 }
 

@@ -24,10 +24,9 @@ class TwoWorkers final : public Communicator {
   [[nodiscard]] int rank() const override { return rank_; }
   [[nodiscard]] int size() const override { return 2; }
   [[nodiscard]] const std::string& host(int rank) const override { return hosts_[static_cast<std::size_t>(rank)]; }
-  [[nodiscard]] Request send(int, int, std::span<const std::byte>) override { throw UsageError("not needed here"); }
-  [[nodiscard]] Request receive(int, int, std::span<std::byte>) override { throw UsageError("not needed here"); }
+  [[nodiscard]] Request start_send(int, int, std::span<const std::byte>) override { throw UsageError("not needed here"); }
+  [[nodiscard]] Request start_receive(int, int, std::span<std::byte>) override { throw UsageError("not needed here"); }
   bool test(std::span<Request>, Waiting&) override { return true; }
-  void wait(std::span<Request>, Waiting) override {}
   void all_gather(std::span<const std::byte> mine, std::span<std::byte> all, Waiting) override {
     const auto size = static_cast<std::ptrdiff_t>(mine.size());
     std::ranges::copy(mine, all.begin() + rank_ * size);

@@ -4,10 +4,10 @@
 
 #include <cmath>
 
+#include "cli/workloads.hpp"
 #include "comm/count_allocations.hpp"
 #include "train/job.hpp"
 #include "train/parameters.hpp"
-#include "train/workloads.hpp"
 
 namespace lockstep {
 namespace {

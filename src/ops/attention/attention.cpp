@@ -68,17 +68,6 @@ void cost(Cost& cost, std::span<const TensorType> in, const Attrs& attrs) {
   cost.flops = kProducts * 2.0 * pairs * static_cast<double>(s.samples * s.row());
 }
 
-/// Half of them scores or their gradients [T, D]·[D, T], half sums over positions [T, T]·[T, D]; of a causal op a little over half of each.
-template <int kProducts>
-std::vector<Product> products(std::span<const TensorType> in, const Attrs& attrs) {
-  const AttentionSizes s = attention_sizes(in[0], attrs, "attention");
-  const double share = s.causal ? 0.5 + 0.5 / static_cast<double>(s.positions) : 1;
-  const std::int64_t count = s.samples * s.heads;
-  std::vector<Product> result(kProducts, {count, s.positions, s.width, s.positions, share});
-  std::fill_n(result.begin(), kProducts / 2, Product{count, s.positions, s.positions, s.width, share});
-  return result;
-}
-
 }  // namespace
 
 AttentionSizes attention_sizes(const TensorType& qkv, const Attrs& attrs, std::string_view op) {
@@ -95,15 +84,13 @@ constinit const DefinedOp attention_op({.name = "attention",
                                         .expand = expand,
                                         .cost = cost<2>,
                                         .reference = attention_reference,
-                                        .cpu = attention_cpu,
-                                        .products = products<2>});
+                                        .cpu = attention_cpu});
 
 constinit const DefinedOp attention_backward_op({.name = "attention_backward",
                                                  .infer = backward_infer,
                                                  .cost = cost<5>,
                                                  .reference = attention_backward_reference,
-                                                 .cpu = attention_backward_cpu,
-                                                 .products = products<5>});
+                                                 .cpu = attention_backward_cpu});
 
 Value attention(Value qkv, std::int64_t heads, bool causal) {
   return qkv.graph->add(attention_op, {{"heads", heads}, {"causal", std::int64_t{causal}}}, {qkv});

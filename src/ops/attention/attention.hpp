@@ -12,15 +12,9 @@
 ///                       dq_i = Σ_j t_ij·k_j,  dk_j = Σ_i t_ij·q_i,  dv_j = Σ_i p_ij·g_i
 ///
 /// Attributes of both: heads; causal (1: the sums over j stop at i, a position sees itself and those before it; 0: they run over all).
-/// The output log_sum is for the backward op; no gradient flows into it. For second derivatives attention expands into primitive ops.
+/// Scratch memory grows with T, not with T². The output log_sum is for the backward op; no gradient flows into it. For second derivatives
+/// attention expands into primitive ops.
 namespace lockstep {
-
-void attention_reference(const ReferenceCall& call);
-void attention_backward_reference(const ReferenceCall& call);
-
-/// Scratch memory grows with T, not with T².
-std::unique_ptr<CpuKernel> attention_cpu(const KernelSpec& spec);
-std::unique_ptr<CpuKernel> attention_backward_cpu(const KernelSpec& spec);
 
 struct AttentionSizes {
   std::int64_t samples = 0, positions = 0, heads = 0, width = 0;  ///< width: D, of a head

@@ -1,7 +1,3 @@
-#include <algorithm>
-#include <cmath>
-#include <limits>
-
 #include "ops/attention/attention.hpp"
 #include "ops/fast_math.hpp"
 #include "ops/reduction.hpp"

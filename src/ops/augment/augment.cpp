@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "ops/keyed.hpp"
 
 /// augment: every image moved by up to `crop` pixels up or down and left or right, zeros moving in (what a random crop of the padded image

@@ -10,8 +10,6 @@
 namespace lockstep {
 namespace {
 
-double elements(const Windows& s) { return static_cast<double>(s.window * s.window); }
-
 std::vector<TensorType> infer(std::string_view op, std::span<const TensorType> in, const Attrs& attrs) {
   return {{windows_on(in[0], attrs, op).y(), DType::f32}};
 }
@@ -20,23 +18,14 @@ std::vector<Value> gradient(const GradientCall& call) {
   return {call.graph.add(average_pool_backward_op, backward_attrs(call.attrs, call.inputs[0].shape()), {call.grads[0]})};
 }
 
-void reference(const ReferenceCall& call) {
-  const Windows s = windows_on(call.in_types[0], call.attrs, "average_pool");
-  std::ranges::fill(call.out[0], 0.0);
-  for_each_in_window(s, [&](std::size_t to, std::size_t from, std::int64_t) { call.out[0][to] += call.in[0][from] / elements(s); });
-}
-
-class Kernel final : public PoolKernel {
- public:
-  explicit Kernel(const KernelSpec& spec) : PoolKernel(windows_on(spec.in[0], spec.attrs, "average_pool"), spec.in_layouts[0]) {}
-
-  void run(const CpuCall& call) override {
-    const float share = 1.0f / static_cast<float>(elements(s_));
-    for_each_sized_window([&](const WindowPlace& at, auto size) {
-      in_vectors(planes_.lanes, [&](auto run, std::int64_t lane) {
+std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
+  return make_kernel([p = Pooling(windows_on(spec.in[0], spec.attrs, "average_pool"), spec.in_layouts[0])](const CpuCall& call) {
+    const float share = 1.0f / static_cast<float>(p.window * p.window);
+    p.for_each_sized_window([&](const WindowPlace& at, auto size) {
+      in_vectors(p.lanes, [&](auto run, std::int64_t lane) {
         using R = decltype(run);
         typename R::Value total[R::count] = {}, v;
-        inside<size>(at, [&](std::int64_t from, int) {
+        p.inside<size>(at, [&](std::int64_t from, int) {
           R::for_each(from + lane, [&](int k, std::int64_t here) {
             load(v, call.input(0) + here);
             total[k] += v;
@@ -45,8 +34,8 @@ class Kernel final : public PoolKernel {
         R::for_each(at.y + lane, [&](int k, std::int64_t here) { store(call.output(0) + here, total[k] * share); });
       });
     });
-  }
-};
+  });
+}
 
 std::vector<TensorType> backward_infer(std::string_view op, std::span<const TensorType> in, const Attrs& attrs) {
   return {{windows_under(in[0], attrs, op).x(), DType::f32}};
@@ -56,56 +45,47 @@ std::vector<Value> backward_gradient(const GradientCall& call) {
   return {average_pool(call.grads[0], call.attrs.integer("window"), call.attrs.integer("stride"), call.attrs.integer("padding"))};
 }
 
-void backward_reference(const ReferenceCall& call) {
-  const Windows s = windows_under(call.in_types[0], call.attrs, "average_pool_backward");
-  std::ranges::fill(call.out[0], 0.0);
-  for_each_in_window(s, [&](std::size_t to, std::size_t from, std::int64_t) { call.out[0][from] += call.in[0][to] / elements(s); });
-}
-
-class BackwardKernel final : public PoolKernel {
- public:
-  explicit BackwardKernel(const KernelSpec& spec)
-      : PoolKernel(windows_under(spec.in[0], spec.attrs, "average_pool_backward"), spec.in_layouts[0]) {}
-
-  void run(const CpuCall& call) override {
-    const float share = 1.0f / static_cast<float>(elements(s_));
-    float* dx = call.output(0);
-    clear(dx);
-    for_each_sized_window([&](const WindowPlace& at, auto size) {
-      in_vectors(planes_.lanes, [&](auto run, std::int64_t lane) {
-        using R = decltype(run);
-        typename R::Value g[R::count], old{};
-        R::for_each(at.y + lane, [&](int k, std::int64_t from) {
-          load(g[k], call.input(0) + from);
-          g[k] *= share;
-        });
-        inside<size>(at, [&](std::int64_t to, int) {
-          R::for_each(to + lane, [&](int k, std::int64_t here) {
-            if (!apart()) {
-              load(old, dx + here);
-            }
-            store(dx + here, old + g[k]);
+std::unique_ptr<CpuKernel> backward_cpu(const KernelSpec& spec) {
+  return make_kernel(
+      [p = Pooling(windows_under(spec.in[0], spec.attrs, "average_pool_backward"), spec.in_layouts[0])](const CpuCall& call) {
+        const float share = 1.0f / static_cast<float>(p.window * p.window);
+        float* const dx = call.output(0);
+        p.clear(dx);
+        p.for_each_sized_window([&](const WindowPlace& at, auto size) {
+          in_vectors(p.lanes, [&](auto run, std::int64_t lane) {
+            using R = decltype(run);
+            typename R::Value g[R::count], old{};
+            R::for_each(at.y + lane, [&](int k, std::int64_t from) {
+              load(g[k], call.input(0) + from);
+              g[k] *= share;
+            });
+            p.inside<size>(at, [&](std::int64_t to, int) {
+              R::for_each(to + lane, [&](int k, std::int64_t here) {
+                if (!p.apart()) {
+                  load(old, dx + here);
+                }
+                store(dx + here, old + g[k]);
+              });
+            });
           });
         });
       });
-    });
-  }
-};
+}
 
 }  // namespace
 
 constinit const DefinedOp average_pool_op({.name = "average_pool",
                                            .infer = infer,
                                            .gradient = gradient,
-                                           .reference = reference,
-                                           .cpu = make<Kernel>,
+                                           .reference = average_pool_reference,
+                                           .cpu = cpu,
                                            .layouts = images_channels_last});
 
 constinit const DefinedOp average_pool_backward_op({.name = "average_pool_backward",
                                                     .infer = backward_infer,
                                                     .gradient = backward_gradient,
-                                                    .reference = backward_reference,
-                                                    .cpu = make<BackwardKernel>,
+                                                    .reference = average_pool_backward_reference,
+                                                    .cpu = backward_cpu,
                                                     .layouts = images_channels_last});
 
 Value average_pool(Value x, std::int64_t window, std::int64_t stride, std::int64_t padding) {

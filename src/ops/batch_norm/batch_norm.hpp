@@ -19,12 +19,6 @@
 ///                        tensor, like x: g counts where that is greater than 0, and the gradient that counts is output 3
 namespace lockstep {
 
-void batch_norm_reference(const ReferenceCall& call);
-void batch_norm_backward_reference(const ReferenceCall& call);
-
-std::unique_ptr<CpuKernel> batch_norm_cpu(const KernelSpec& spec);
-std::unique_ptr<CpuKernel> batch_norm_backward_cpu(const KernelSpec& spec);
-
 /// Which elements of g count, and whether there is an addend; from the attributes of batch_norm_backward.
 enum class Mask : std::uint8_t { none, own, tensor };
 [[nodiscard]] Mask mask_of(const Attrs& attrs);

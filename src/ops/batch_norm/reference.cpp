@@ -31,8 +31,9 @@ void batch_norm_reference(const ReferenceCall& call) {
   for_each_element(shape, [&](std::size_t i, std::size_t c) { variance[c] += (x[i] - mean[c]) * (x[i] - mean[c]) / count; });
   for_each_element(shape, [&](std::size_t i, std::size_t c) {
     const double normal = (x[i] - mean[c]) / std::sqrt(variance[c] + eps) * gain[c] + bias[c];
-    y[i] = activate(call.attrs, call.in.size() > 3 ? normal + call.in[3][i] : normal);
+    y[i] = call.in.size() > 3 ? normal + call.in[3][i] : normal;
   });
+  activate(call.attrs, y);
 }
 
 void batch_norm_backward_reference(const ReferenceCall& call) {

@@ -14,14 +14,6 @@
 /// Attributes of all: stride, padding.
 namespace lockstep {
 
-void conv2d_reference(const ReferenceCall& call);
-void conv2d_backward_data_reference(const ReferenceCall& call);
-void conv2d_backward_weights_reference(const ReferenceCall& call);
-
-std::unique_ptr<CpuKernel> conv2d_cpu(const KernelSpec& spec);
-std::unique_ptr<CpuKernel> conv2d_backward_data_cpu(const KernelSpec& spec);
-std::unique_ptr<CpuKernel> conv2d_backward_weights_cpu(const KernelSpec& spec);
-
 /// x and y are channels_last. Weights and their gradient are plain; the kernels reorder them. GFLOP/s forward, backward data, backward
 /// weights of oneDNN 2.6.3 on a Zen 5 core, channels_last and the layout that oneDNN would choose, blocks of 16 channels: 16→16, 3×3 of
 /// 32×32: 210 221 233, 189 225 219;  64→64, 3×3 of 8×8: 289 254 277, 244 244 226; 3→64, 7×7 of 224×224: 245 – 152, 227 – 185;  256→64, 1×1

@@ -1,10 +1,7 @@
 #include <array>
-#include <optional>
-#include <stdexcept>
 
 #include "ops/conv2d/conv2d.hpp"
 #include "ops/matmul/activation.hpp"
-#include "runtime/onednn.hpp"
 
 namespace lockstep {
 namespace {

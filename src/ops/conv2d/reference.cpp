@@ -40,9 +40,7 @@ void conv2d_reference(const ReferenceCall& call) {
     y[i] = call.in.size() > 2 ? call.in[2][i / static_cast<std::size_t>(s.oh * s.ow) % call.in[2].size()] : 0.0;
   }
   for_each_product(s, [&](std::size_t xi, std::size_t wi, std::size_t yi) { y[yi] += call.in[0][xi] * call.in[1][wi]; });
-  for (double& number : y) {
-    number = activate(call.attrs, number);
-  }
+  activate(call.attrs, y);
 }
 
 void conv2d_backward_data_reference(const ReferenceCall& call) {

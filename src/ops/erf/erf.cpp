@@ -1,4 +1,3 @@
-#include <cmath>
 #include <numbers>
 
 #include "ops/elementwise.hpp"

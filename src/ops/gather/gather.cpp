@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cstring>
 
 #include "ops/define.hpp"
@@ -28,19 +27,6 @@ std::vector<Value> gradient(const GradientCall& call) {
   return {call.graph.add(gather_backward_op, attrs, {call.inputs[1], call.grads[0]}), {}};
 }
 
-void reference(const ReferenceCall& call) {
-  const AxisView x = view_along(call.in_types[0].shape, call.attrs), y = view_along(call.out_types[0].shape, call.attrs);
-  for (std::size_t j = 0; j < y.length; ++j) {
-    const auto index = static_cast<std::int64_t>(call.in[1][j]);
-    const std::size_t row = checked_index(index, x.length, "gather", "index", j);
-    for (std::size_t o = 0; o < y.outer; ++o) {
-      for (std::size_t i = 0; i < y.inner; ++i) {
-        call.out[0][(o * y.length + j) * y.inner + i] = call.in[0][(o * x.length + row) * x.inner + i];
-      }
-    }
-  }
-}
-
 std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
   const AxisView x = view_along(spec.in[0].shape, spec.attrs), y = view_along(spec.out[0].shape, spec.attrs);
   return make_kernel([x, y, unit = x.inner * size_of(spec.in[0].dtype)](const CpuCall& call) {
@@ -66,20 +52,6 @@ std::vector<Value> backward_gradient(const GradientCall& call) {
   return {{}, gather(call.grads[0], call.inputs[0], call.attrs.integer("axis"))};
 }
 
-void backward_reference(const ReferenceCall& call) {
-  const AxisView g = view_along(call.in_types[1].shape, call.attrs), y = view_along(call.out_types[0].shape, call.attrs);
-  std::fill(call.out[0].begin(), call.out[0].end(), 0.0);
-  for (std::size_t j = 0; j < g.length; ++j) {
-    const auto index = static_cast<std::int64_t>(call.in[0][j]);
-    const std::size_t row = checked_index(index, y.length, "gather_backward", "index", j);
-    for (std::size_t o = 0; o < g.outer; ++o) {
-      for (std::size_t i = 0; i < g.inner; ++i) {
-        call.out[0][(o * y.length + row) * y.inner + i] += call.in[1][(o * g.length + j) * g.inner + i];
-      }
-    }
-  }
-}
-
 std::unique_ptr<CpuKernel> backward_cpu(const KernelSpec& spec) {
   const AxisView g = view_along(spec.in[1].shape, spec.attrs), y = view_along(spec.out[0].shape, spec.attrs);
   return make_kernel([g, y, bytes = spec.out[0].bytes()](const CpuCall& call) {
@@ -100,12 +72,12 @@ std::unique_ptr<CpuKernel> backward_cpu(const KernelSpec& spec) {
 
 }  // namespace
 
-constinit const DefinedOp gather_op({.name = "gather", .infer = infer, .gradient = gradient, .reference = reference, .cpu = cpu});
+constinit const DefinedOp gather_op({.name = "gather", .infer = infer, .gradient = gradient, .reference = gather_reference, .cpu = cpu});
 
 constinit const DefinedOp gather_backward_op({.name = "gather_backward",
                                               .infer = backward_infer,
                                               .gradient = backward_gradient,
-                                              .reference = backward_reference,
+                                              .reference = gather_backward_reference,
                                               .cpu = backward_cpu});
 
 Value gather(Value x, Value indexes, std::int64_t axis) { return x.graph->add(gather_op, {{"axis", axis}}, {x, indexes}); }

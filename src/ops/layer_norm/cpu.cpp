@@ -1,7 +1,5 @@
-#include <algorithm>
 #include <cmath>
 
-#include "ops/layer_norm/layer_norm.hpp"
 #include "ops/reduction.hpp"
 
 namespace lockstep {

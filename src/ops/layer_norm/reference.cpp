@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "ops/layer_norm/layer_norm.hpp"
+#include "ops/define.hpp"
 
 namespace lockstep {
 

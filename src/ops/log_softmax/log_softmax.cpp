@@ -1,5 +1,4 @@
-#include <cmath>
-
+#include "ops/reference_loops.hpp"
 #include "ops/softmax/row.hpp"
 
 /// log_softmax over the last axis:  y = x − max − ln Σ exp(x − max).  x [..., C] → y [..., C], f32.

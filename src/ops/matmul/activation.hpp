@@ -1,6 +1,5 @@
 #pragma once
 
-#include "lockstep/tensor.hpp"
 #include "runtime/onednn.hpp"
 
 /// The activation that the plan may fuse into a product or a convolution: attribute "activation", one of relu, tanh, sigmoid, elu (with the
@@ -10,9 +9,8 @@ namespace lockstep {
 /// The attribute's name.
 inline constexpr const char* kActivation = "activation";
 
-/// The activation of one number; x itself when `attrs` name none. Throws UsageError for an unknown name.
-[[nodiscard]] double activate(const Attrs& attrs, double x);
-
+/// The reference of that op on `numbers`, in place, where `attrs` name one. Throws UsageError for an unknown name.
+void activate(const Attrs& attrs, std::span<double> numbers);
 /// oneDNN's attributes with the activation as a post-op.
 [[nodiscard]] dnnl::primitive_attr attributes_with_activation(const Attrs& attrs);
 

@@ -1,10 +1,8 @@
 #include <algorithm>
-#include <optional>
 
 #include "ops/matmul/activation.hpp"
 #include "ops/matmul/matmul.hpp"
 #include "ops/vectors.hpp"
-#include "runtime/onednn.hpp"
 
 namespace lockstep {
 namespace {

@@ -63,12 +63,6 @@ void matmul_cost(Cost& cost, std::span<const TensorType> in, const Attrs& attrs)
   cost.flops = 2.0 * static_cast<double>(s.batch) * static_cast<double>(s.m) * static_cast<double>(s.n) * static_cast<double>(s.k);
 }
 
-std::vector<Product> matmul_products(std::span<const TensorType> in, const Attrs& attrs) {
-  const MatmulSizes s = matmul_sizes(in, attrs);
-  const bool one = s.shared_b && !s.transpose_a;
-  return {{one ? 1 : s.batch, one ? s.batch * s.m : s.m, s.n, s.k}};
-}
-
 }  // namespace
 
 MatmulSizes matmul_sizes(std::span<const TensorType> in, const Attrs& attrs) {
@@ -112,8 +106,7 @@ constinit const DefinedOp matmul_op({.name = "matmul",
                                      .gradient = matmul_gradient,
                                      .cost = matmul_cost,
                                      .reference = matmul_reference,
-                                     .cpu = matmul_cpu,
-                                     .products = matmul_products});
+                                     .cpu = matmul_cpu});
 
 Value matmul(Value a, Value b, bool transpose_a, bool transpose_b, Value bias) {
   std::vector<Value> inputs{a, b};

@@ -11,9 +11,6 @@ namespace lockstep {
 /// The plan sets it where it computes some rows of a product alone: elements from one row of a in memory to the next.
 inline constexpr const char* kLeadingA = "leading_a";
 
-void matmul_reference(const ReferenceCall& call);
-std::unique_ptr<CpuKernel> matmul_cpu(const KernelSpec& spec);
-
 /// The product as `batch` products of m×k and k×n matrices. `shared_b`: one b serves all.
 struct MatmulSizes {
   std::int64_t batch = 1, m = 0, n = 0, k = 0;

@@ -1,5 +1,8 @@
+#include <array>
+
 #include "ops/matmul/activation.hpp"
 #include "ops/matmul/matmul.hpp"
+#include "ops/table.hpp"
 
 namespace lockstep {
 
@@ -15,10 +18,25 @@ void matmul_reference(const ReferenceCall& call) {
         for (std::int64_t l = 0; l < s.k; ++l) {
           total += (s.transpose_a ? a[l * s.m + i] : a[i * s.k + l]) * (s.transpose_b ? b[j * s.k + l] : b[l * s.n + j]);
         }
-        y[i * s.n + j] = activate(call.attrs, total);
+        y[i * s.n + j] = total;
       }
     }
   }
+  activate(call.attrs, call.out[0]);
+}
+
+void activate(const Attrs& attrs, std::span<double> numbers) {
+  if (!attrs.has(kActivation)) {
+    return;
+  }
+  const OpEntry* const op = find_op(attrs.text(kActivation));
+  if (op == nullptr) {
+    throw UsageError("there is no activation '" + attrs.text(kActivation) + "'");
+  }
+  Attrs given = attrs;
+  given.set("alpha", attrs.has("alpha") ? attrs.real("alpha") : 1.0);
+  const std::array<std::span<const double>, 1> in{numbers};
+  op->reference({given, {}, {}, in, {&numbers, 1}, {}});
 }
 
 }  // namespace lockstep

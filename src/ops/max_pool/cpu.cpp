@@ -1,4 +1,3 @@
-#include "ops/max_pool/max_pool.hpp"
 #include "ops/max_pool/window.hpp"
 #include "ops/vectors.hpp"
 
@@ -27,50 +26,45 @@ void store_places(std::uint8_t* to, const std::int32_t& place) { *to = static_ca
 template <class T>
 using PlacesOf = std::conditional_t<std::is_same_v<T, float>, std::int32_t, Places>;
 
-class MaxPoolKernel final : public PoolKernel {
- public:
-  explicit MaxPoolKernel(const KernelSpec& spec) : PoolKernel(windows_on(spec.in[0], spec.attrs, "max_pool"), spec.in_layouts[0]) {}
+/// One window's greatest numbers [lanes of T] and their places. Said to be inline, for GCC else calls it: a quarter slower.
+template <int kSize, class T>
+inline void greatest(const Pooling& p, const WindowPlace& at, const float* x, float* y, std::uint8_t* index) {
+  using P = PlacesOf<T>;
+  T best, v;
+  load(best, x + at.x + (at.top * p.w + at.left) * p.lanes);
+  P place = P{} + static_cast<std::int32_t>(at.top * p.window + at.left);
+  p.inside<kSize>(at, [&](std::int64_t from, int here) {
+    load(v, x + from);
+    const auto take = ((v <= best) == 0) & (best == best);  // greater, or the first NaN
+    best = take ? v : best;
+    place = take ? P{} + here : place;
+  });
+  store(y, best);
+  store_places(index, place);
+}
 
-  void run(const CpuCall& call) override {
-    for_each_sized_window([&](const WindowPlace& at, auto size) {
-      in_vectors(planes_.lanes, [&](auto run, std::int64_t first) {
+}  // namespace
+
+std::unique_ptr<CpuKernel> max_pool_cpu(const KernelSpec& spec) {
+  return make_kernel([p = Pooling(windows_on(spec.in[0], spec.attrs, "max_pool"), spec.in_layouts[0])](const CpuCall& call) {
+    p.for_each_sized_window([&](const WindowPlace& at, auto size) {
+      in_vectors(p.lanes, [&](auto run, std::int64_t first) {
         using R = decltype(run);
         R::for_each(first, [&](int, std::int64_t lane) {
-          greatest<typename R::Value, size>(at, call.input(0) + lane, call.output(0) + at.y + lane,
+          greatest<size, typename R::Value>(p, at, call.input(0) + lane, call.output(0) + at.y + lane,
                                             call.output<std::uint8_t>(1) + at.y + lane);
         });
       });
     });
-  }
+  });
+}
 
- private:
-  template <class T, int kSize>
-  void greatest(const WindowPlace& at, const float* x, float* y, std::uint8_t* index) const {
-    using P = PlacesOf<T>;
-    T best, v;
-    load(best, x + at.x + (at.top * s_.w + at.left) * planes_.lanes);
-    P place = P{} + static_cast<std::int32_t>(at.top * s_.window + at.left);
-    inside<kSize>(at, [&](std::int64_t from, int here) {
-      load(v, x + from);
-      const auto take = ((v <= best) == 0) & (best == best);  // greater, or the first NaN
-      best = take ? v : best;
-      place = take ? P{} + here : place;
-    });
-    store(y, best);
-    store_places(index, place);
-  }
-};
-
-class MaxPoolBackwardKernel final : public PoolKernel {
- public:
-  explicit MaxPoolBackwardKernel(const KernelSpec& spec)
-      : PoolKernel(windows_under(spec.in[1], spec.attrs, "max_pool_backward"), spec.in_layouts[0]) {}
-
-  void run(const CpuCall& call) override {
-    float* dx = call.output(0);
-    clear(dx);
-    for_each_sized_window([&](const WindowPlace& at, auto size) {
-      in_vectors(planes_.lanes, [&](auto run, std::int64_t first) {
+std::unique_ptr<CpuKernel> max_pool_backward_cpu(const KernelSpec& spec) {
+  return make_kernel([p = Pooling(windows_under(spec.in[1], spec.attrs, "max_pool_backward"), spec.in_layouts[0])](const CpuCall& call) {
+    float* const dx = call.output(0);
+    p.clear(dx);
+    p.for_each_sized_window([&](const WindowPlace& at, auto size) {
+      in_vectors(p.lanes, [&](auto run, std::int64_t first) {
         using R = decltype(run);
         R::for_each(first, [&](int, std::int64_t lane) {
           using T = typename R::Value;
@@ -78,9 +72,9 @@ class MaxPoolBackwardKernel final : public PoolKernel {
           T g, old{};
           load_places(index, call.input<std::uint8_t>(0) + at.y + lane);
           load(g, call.input(1) + at.y + lane);
-          inside<size>(at, [&](std::int64_t to, int here) {
+          p.inside<size>(at, [&](std::int64_t to, int here) {
             const T part = index == here ? g : T{};
-            if (!apart()) {
+            if (!p.apart()) {
               load(old, dx + to + lane);
             }
             store(dx + to + lane, old + part);
@@ -88,29 +82,19 @@ class MaxPoolBackwardKernel final : public PoolKernel {
         });
       });
     });
-  }
-};
+  });
+}
 
-class MaxPoolPickKernel final : public PoolKernel {
- public:
-  explicit MaxPoolPickKernel(const KernelSpec& spec)
-      : PoolKernel(windows_on(spec.in[1], spec.attrs, "max_pool_pick"), spec.in_layouts[0]) {}
-
-  void run(const CpuCall& call) override {
-    for_each_window(s_, planes_, [&](const WindowPlace& at) {
-      for (std::int64_t lane = 0; lane < planes_.lanes; ++lane) {
+std::unique_ptr<CpuKernel> max_pool_pick_cpu(const KernelSpec& spec) {
+  return make_kernel([p = Pooling(windows_on(spec.in[1], spec.attrs, "max_pool_pick"), spec.in_layouts[0])](const CpuCall& call) {
+    p.for_each_window([&](const WindowPlace& at) {
+      for (std::int64_t lane = 0; lane < p.lanes; ++lane) {
         const std::int64_t place = call.input<std::uint8_t>(0)[at.y + lane];
-        const std::int64_t from = at.x + (place / s_.window * s_.w + place % s_.window) * planes_.lanes;
+        const std::int64_t from = at.x + (place / p.window * p.w + place % p.window) * p.lanes;
         call.output(0)[at.y + lane] = call.input(1)[from + lane];
       }
     });
-  }
-};
-
-}  // namespace
-
-std::unique_ptr<CpuKernel> max_pool_cpu(const KernelSpec& spec) { return make<MaxPoolKernel>(spec); }
-std::unique_ptr<CpuKernel> max_pool_backward_cpu(const KernelSpec& spec) { return make<MaxPoolBackwardKernel>(spec); }
-std::unique_ptr<CpuKernel> max_pool_pick_cpu(const KernelSpec& spec) { return make<MaxPoolPickKernel>(spec); }
+  });
+}
 
 }  // namespace lockstep

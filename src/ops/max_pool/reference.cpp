@@ -1,8 +1,7 @@
 #include <cmath>
 #include <vector>
 
-#include "ops/max_pool/max_pool.hpp"
-#include "ops/max_pool/window.hpp"
+#include "ops/max_pool/reference_windows.hpp"
 
 namespace lockstep {
 

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "lockstep/error.hpp"
-
 namespace lockstep {
 namespace {
 

@@ -24,74 +24,52 @@ struct Windows {
 /// The attributes of a backward op of a node with `attrs` on x.
 [[nodiscard]] Attrs backward_attrs(const Attrs& attrs, const Shape& x);
 
-/// Calls `visit(window index, x index, position in the window)` for every element of every window that lies in x, indexes row-major,
-/// positions rising: the loop of the reference kernels.
-template <class Visit>
-void for_each_in_window(const Windows& s, Visit visit) {
-  for (std::int64_t plane = 0; plane < s.n * s.c; ++plane) {
-    for (std::int64_t i = 0; i < s.oh; ++i) {
-      for (std::int64_t j = 0; j < s.ow; ++j) {
-        for (std::int64_t at = 0; at < s.window * s.window; ++at) {
-          const std::int64_t row = i * s.stride + at / s.window - s.padding, column = j * s.stride + at % s.window - s.padding;
-          if (row >= 0 && row < s.h && column >= 0 && column < s.w) {
-            visit(static_cast<std::size_t>((plane * s.oh + i) * s.ow + j), static_cast<std::size_t>((plane * s.h + row) * s.w + column),
-                  at);
-          }
+/// One window in memory. `x` is where its row 0, column 0, lane 0 would lie (before the tensor, where that is padding); rows top … bottom−1
+/// and columns left … right−1 of the window lie inside x, and there is at least one.
+struct WindowPlace {
+  std::int64_t y = 0, x = 0, top = 0, bottom = 0, left = 0, right = 0;
+};
+
+/// What the kernels share. Own loops: the lanes of a channels_last tensor are a vector. oneDNN's pooling writes its index in its own
+/// format, which the reference could not check. In both layouts a tensor [N, C, H, W] lies in memory as [planes, H, W, lanes]: plain has
+/// one lane, channels_last C.
+struct Pooling : Windows {
+  std::int64_t planes, lanes;
+
+  Pooling(const Windows& windows, Layout layout) : Windows(windows), planes(n * c), lanes(1) {
+    if (layout == Layout::channels_last) {
+      planes = n;
+      lanes = c;
+    }
+  }
+
+  /// Calls `visit(WindowPlace)` for every window, in the order of y's memory.
+  template <class Visit>
+  void for_each_window(Visit visit) const {
+    for (std::int64_t plane = 0; plane < planes; ++plane) {
+      for (std::int64_t i = 0; i < oh; ++i) {
+        for (std::int64_t j = 0; j < ow; ++j) {
+          const std::int64_t row = i * stride - padding, column = j * stride - padding;
+          visit(WindowPlace{.y = ((plane * oh + i) * ow + j) * lanes,
+                            .x = ((plane * h + row) * w + column) * lanes,
+                            .top = std::max<std::int64_t>(0, -row),
+                            .bottom = std::min(window, h - row),
+                            .left = std::max<std::int64_t>(0, -column),
+                            .right = std::min(window, w - column)});
         }
       }
     }
   }
-}
-
-/// In both layouts a tensor [N, C, H, W] lies in memory as [planes, H, W, lanes]: plain has one lane, channels_last C.
-struct Planes {
-  std::int64_t planes = 0, lanes = 1;
-};
-[[nodiscard]] inline Planes planes_of(std::int64_t n, std::int64_t c, Layout layout) {
-  const std::int64_t lanes = layout == Layout::channels_last ? c : 1;
-  return {n * c / lanes, lanes};
-}
-
-/// One window in memory. `x` is where its row 0, column 0, lane 0 would lie (before the tensor, where that is padding); rows top … bottom−1
-/// and columns left … right−1 of the window lie inside x, and there is at least one.
-struct WindowPlace {
-  std::int64_t plane = 0, y = 0, x = 0, top = 0, bottom = 0, left = 0, right = 0;
-};
-
-/// Calls `visit(WindowPlace)` for every window, in the order of y's memory.
-template <class Visit>
-void for_each_window(const Windows& s, const Planes& planes, Visit visit) {
-  for (std::int64_t plane = 0; plane < planes.planes; ++plane) {
-    for (std::int64_t i = 0; i < s.oh; ++i) {
-      for (std::int64_t j = 0; j < s.ow; ++j) {
-        const std::int64_t row = i * s.stride - s.padding, column = j * s.stride - s.padding;
-        visit(WindowPlace{.plane = plane,
-                          .y = ((plane * s.oh + i) * s.ow + j) * planes.lanes,
-                          .x = ((plane * s.h + row) * s.w + column) * planes.lanes,
-                          .top = std::max<std::int64_t>(0, -row),
-                          .bottom = std::min(s.window, s.h - row),
-                          .left = std::max<std::int64_t>(0, -column),
-                          .right = std::min(s.window, s.w - column)});
-      }
-    }
-  }
-}
-
-/// What the kernels share. Own loops: the lanes of a channels_last tensor are a vector. oneDNN's pooling writes its index in its
-/// own format, which the reference could not check.
-class PoolKernel : public CpuKernel {
- protected:
-  PoolKernel(const Windows& windows, Layout layout) : s_(windows), planes_(planes_of(s_.n, s_.c, layout)) {}
 
   /// Calls `visit(WindowPlace, size)` for every window; `size` is a constant of the compiler's: the window's length where it is 2 or 3 and
   /// lies wholly inside x, else 0.
   template <class Visit>
   void for_each_sized_window(Visit visit) const {
-    for_each_window(s_, planes_, [&](const WindowPlace& at) {
-      const bool whole = at.bottom - at.top == s_.window && at.right - at.left == s_.window;
-      if (whole && s_.window == 2) {
+    for_each_window([&](const WindowPlace& at) {
+      const bool whole = at.bottom - at.top == window && at.right - at.left == window;
+      if (whole && window == 2) {
         visit(at, std::integral_constant<int, 2>{});
-      } else if (whole && s_.window == 3) {
+      } else if (whole && window == 3) {
         visit(at, std::integral_constant<int, 3>{});
       } else {
         visit(at, std::integral_constant<int, 0>{});
@@ -108,24 +86,21 @@ class PoolKernel : public CpuKernel {
     for (std::int64_t p = top; p < bottom; ++p) {
 #pragma GCC unroll 3
       for (std::int64_t q = left; q < right; ++q) {
-        visit(at.x + (p * s_.w + q) * planes_.lanes, static_cast<int>(p * (kSize > 0 ? kSize : s_.window) + q));
+        visit(at.x + (p * w + q) * lanes, static_cast<int>(p * (kSize > 0 ? kSize : window) + q));
       }
     }
   }
 
   /// Whether no element of x lies in two windows, so that gradients need not be added up.
-  [[nodiscard]] bool apart() const { return s_.stride >= s_.window; }
+  [[nodiscard]] bool apart() const { return stride >= window; }
 
   /// Zeros what is like x, unless windows that lie apart will write all of it.
-  void clear(float* x) const {
-    const bool covered = s_.stride == s_.window && s_.oh * s_.window >= s_.h + s_.padding && s_.ow * s_.window >= s_.w + s_.padding;
+  void clear(float* like_x) const {
+    const bool covered = stride == window && oh * window >= h + padding && ow * window >= w + padding;
     if (!covered) {
-      std::fill_n(x, s_.x().elements(), 0.0f);
+      std::fill_n(like_x, x().elements(), 0.0f);
     }
   }
-
-  Windows s_;
-  Planes planes_;
 };
 
 }  // namespace lockstep

@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 
-#include <array>
-
 #include "ops/reduction.hpp"
 
 /// mean_squared_error: y_i = mean over all but the first axis of (x − t)²: one number a sample.  x, t f32 [n, ...] → y f32 [n].

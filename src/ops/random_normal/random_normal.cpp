@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -22,12 +21,7 @@ void reference(const ReferenceCall& call) {
   });
 }
 
-std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
-  const auto normal = [](const CpuCall& call, const KeyedWords& words, std::size_t begin, std::size_t count) {
-    std::copy_n(keyed_normals(words).begin(), count, call.output(0) + begin);
-  };
-  return keyed_kernel("random_normal", spec.attrs, spec.out[0], normal);
-}
+std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) { return drawn_kernel<keyed_normals>("random_normal", spec); }
 
 }  // namespace
 

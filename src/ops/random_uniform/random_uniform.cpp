@@ -11,12 +11,7 @@ void reference(const ReferenceCall& call) {
                  [&](std::size_t at, std::size_t row, std::size_t element) { call.out[0][at] = unit_float(source.word(row, element)); });
 }
 
-std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
-  const auto uniform = [](const CpuCall& call, const KeyedWords& words, std::size_t begin, std::size_t count) {
-    std::copy_n(keyed_uniforms(words).begin(), count, call.output(0) + begin);
-  };
-  return keyed_kernel("random_uniform", spec.attrs, spec.out[0], uniform);
-}
+std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) { return drawn_kernel<keyed_uniforms>("random_uniform", spec); }
 
 }  // namespace
 

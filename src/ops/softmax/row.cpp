@@ -2,10 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
-#include <cmath>
-
 #include "ops/reduction.hpp"
 #include "ops/wide.hpp"
 
@@ -18,14 +14,6 @@ std::vector<TensorType> one_number_a_label(std::string_view op, std::span<const 
     throw ShapeError(fmt::format("{}: the labels {} do not belong to logits {}", op, in[1].shape.str(), in[0].shape.str()));
   }
   return {{in[1].shape, DType::f32}};
-}
-
-RowSum reference_exp_sum(const double* x, std::size_t n) {
-  RowSum row{*std::max_element(x, x + n), 0};
-  for (std::size_t i = 0; i < n; ++i) {
-    row.total += std::exp(x[i] - row.max);
-  }
-  return row;
 }
 
 LOCKSTEP_WIDE float row_max(const float* x, std::size_t n) { return fold_row<MaxFold>(x, n); }

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <cstddef>
-
 #include "ops/define.hpp"
 #include "ops/fast_math.hpp"
 
@@ -11,14 +9,7 @@ namespace lockstep {
 /// `infer` of ops of logits f32 [..., classes] and labels i32 [...] that give one number a label, f32 [...].
 std::vector<TensorType> one_number_a_label(std::string_view op, std::span<const TensorType> in, const Attrs& attrs);
 
-/// The loops of an op from rows to rows, which gives one row of n numbers by `kRow(y, x, n)`: its reference and its CPU kernel.
-template <auto kRow>
-void reference_rows(const ReferenceCall& call) {
-  const Rows rows = rows_of(call.in_types[0].shape);
-  for (std::size_t at = 0; at < call.in[0].size(); at += rows.length) {
-    kRow(call.out[0].data() + at, call.in[0].data() + at, rows.length);
-  }
-}
+/// The kernel of an op from rows to rows, which gives one row of n numbers by `kRow(y, x, n)`.
 template <auto kRow>
 std::unique_ptr<CpuKernel> cpu_rows(const KernelSpec& spec) {
   return make_kernel([rows = rows_of(spec.in[0].shape)](const CpuCall& call) {
@@ -27,12 +18,6 @@ std::unique_ptr<CpuKernel> cpu_rows(const KernelSpec& spec) {
     }
   });
 }
-
-/// In double: the greatest number of a row and Σ exp(x − max).
-struct RowSum {
-  double max, total;
-};
-RowSum reference_exp_sum(const double* x, std::size_t n);
 
 /// The greatest; NaN if there is one.
 float row_max(const float* x, std::size_t n);

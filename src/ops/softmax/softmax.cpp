@@ -1,5 +1,4 @@
-#include <cmath>
-
+#include "ops/reference_loops.hpp"
 #include "ops/softmax/row.hpp"
 
 /// softmax over the last axis:  y = exp(x − max) / Σ exp(x − max).  x [..., C] → y [..., C], f32.

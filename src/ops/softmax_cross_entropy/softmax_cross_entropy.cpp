@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 
-#include <cmath>
-
 #include "ops/one_hot/one_hot.hpp"
 #include "ops/softmax/row.hpp"
 
@@ -22,16 +20,6 @@ std::vector<Value> gradient(const GradientCall& call) {
 
 std::vector<Value> expand(Graph&, std::span<const Value> in, const Attrs&) {
   return {neg(sum(mul(log_softmax(in[0]), one_hot(in[1], in[0].shape()[-1])), {-1}))};
-}
-
-void reference(const ReferenceCall& call) {
-  const Rows rows = rows_of(call.in_types[0].shape);
-  for (std::size_t r = 0; r < rows.count; ++r) {
-    const double* const x = call.in[0].data() + r * rows.length;
-    const std::size_t label = checked_index(static_cast<std::int64_t>(call.in[1][r]), rows.length, "softmax_cross_entropy", "label", r);
-    const auto [max, total] = reference_exp_sum(x, rows.length);
-    call.out[0][r] = std::log(total) - (x[label] - max);
-  }
 }
 
 std::unique_ptr<CpuKernel> cpu(const KernelSpec& spec) {
@@ -62,20 +50,6 @@ std::vector<Value> backward_expand(Graph&, std::span<const Value> in, const Attr
   return {mul(sub(softmax(in[0]), one_hot(in[1], in[0].shape()[-1])), reshape(in[2], Shape(std::move(column))))};
 }
 
-void backward_reference(const ReferenceCall& call) {
-  const Rows rows = rows_of(call.in_types[0].shape);
-  for (std::size_t r = 0; r < rows.count; ++r) {
-    const double* const x = call.in[0].data() + r * rows.length;
-    double* const dx = call.out[0].data() + r * rows.length;
-    const std::size_t label =
-        checked_index(static_cast<std::int64_t>(call.in[1][r]), rows.length, "softmax_cross_entropy_backward", "label", r);
-    const auto [max, total] = reference_exp_sum(x, rows.length);
-    for (std::size_t i = 0; i < rows.length; ++i) {
-      dx[i] = (std::exp(x[i] - max) / total - (i == label ? 1 : 0)) * call.in[2][r];
-    }
-  }
-}
-
 std::unique_ptr<CpuKernel> backward_cpu(const KernelSpec& spec) {
   return make_kernel([rows = rows_of(spec.in[0].shape)](const CpuCall& call) {
     for (std::size_t r = 0; r < rows.count; ++r) {
@@ -99,13 +73,13 @@ constinit const DefinedOp softmax_cross_entropy_op({.name = "softmax_cross_entro
                                                     .infer = one_number_a_label,
                                                     .gradient = gradient,
                                                     .expand = expand,
-                                                    .reference = reference,
+                                                    .reference = softmax_cross_entropy_reference,
                                                     .cpu = cpu});
 
 constinit const DefinedOp softmax_cross_entropy_backward_op({.name = "softmax_cross_entropy_backward",
                                                              .infer = backward_infer,
                                                              .expand = backward_expand,
-                                                             .reference = backward_reference,
+                                                             .reference = softmax_cross_entropy_backward_reference,
                                                              .cpu = backward_cpu});
 
 Value softmax_cross_entropy(Value logits, Value labels) { return logits.graph->add(softmax_cross_entropy_op, {}, {logits, labels}); }

@@ -1,6 +1,3 @@
-#include <algorithm>
-#include <cmath>
-
 #include "ops/elementwise.hpp"
 #include "ops/fast_math.hpp"
 

@@ -1,5 +1,3 @@
-#include <cmath>
-
 #include "ops/elementwise.hpp"
 
 /// sqrt: y = √x, elementwise. x [...] → y [...], f32; NaN below 0.

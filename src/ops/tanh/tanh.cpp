@@ -1,5 +1,3 @@
-#include <cmath>
-
 #include "ops/elementwise.hpp"
 #include "ops/fast_math.hpp"
 

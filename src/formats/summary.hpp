@@ -1,11 +1,6 @@
 #pragma once
 
-#include <cstdint>
 #include <limits>
-#include <map>
-#include <span>
-#include <string>
-#include <vector>
 
 #include "data/dataset.hpp"
 

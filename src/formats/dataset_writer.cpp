@@ -1,6 +1,7 @@
-#include "data/dataset_writer.hpp"
+#include "formats/dataset_writer.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <utility>
@@ -8,16 +9,29 @@
 namespace lockstep {
 namespace {
 
-constexpr std::int64_t kChunkBytes = 128 << 10;
 constexpr std::int64_t kShardBytes = 256 << 20;
-constexpr std::int64_t kWantedChunks = 640;
-constexpr std::int64_t kLeastChunkRows = 16;
 
 }  // namespace
 
-std::int64_t auto_chunk_rows(std::int64_t rows, std::size_t row_bytes) {
-  const std::int64_t by_bytes = kChunkBytes / std::max<std::int64_t>(1, static_cast<std::int64_t>(row_bytes));
-  return std::max(kLeastChunkRows, std::min(by_bytes, rows / kWantedChunks));
+std::string ShardHash::finish(const std::function<const Statistics&(const std::string& field)>& of,
+                              const std::vector<std::string>& classes) {
+  std::vector<std::string> lines;
+  for (std::size_t i = 0; i < fields_.size(); ++i) {
+    const std::string& name = fields_[i].name;
+    lines.push_back(fmt::format("{} {} {} {}\n", name, name_of(fields_[i].dtype), fields_[i].sample.str(), hashes_[i].finish_hex()));
+    if (const Statistics& found = of(name); name != "features" && !found.mean.empty()) {
+      lines.back() += fmt::format("mean {:a}\nstd {:a}\n", fmt::join(found.mean, " "), fmt::join(found.std, " "));
+    }
+  }
+  std::ranges::sort(lines);
+  Sha256 hash;
+  for (const std::string& line : lines) {
+    hash.update(line);
+  }
+  const Statistics& features = of("features");
+  hash.update(fmt::format("mean {:a}\nstd {:a}\nclasses {}\n", fmt::join(features.mean, " "), fmt::join(features.std, " "),
+                          fmt::join(classes, "\n")));
+  return hash.finish_hex();
 }
 
 void DatasetWriter::begin_shard() {

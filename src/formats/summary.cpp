@@ -1,13 +1,12 @@
-#include "data/summary.hpp"
+#include "formats/summary.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <optional>
 
-#include "lockstep/error.hpp"
+#include "formats/dataset_writer.hpp"
 
 namespace lockstep {
 namespace {

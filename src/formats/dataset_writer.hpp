@@ -10,8 +10,24 @@
 #include <vector>
 
 #include "data/dataset.hpp"
+#include "data/sha256.hpp"
 
 namespace lockstep {
+
+/// SHA-256 of a shard's content: name, type and bytes of every field (in name order), statistics and classes.
+class ShardHash {
+ public:
+  explicit ShardHash(const std::vector<Field>& fields) : fields_(fields), hashes_(fields.size()) {}
+  /// The next rows of one field.
+  void update(std::size_t field, std::span<const std::byte> bytes) { hashes_[field].update(bytes); }
+  /// `of` gives mean, std and classes.
+  [[nodiscard]] std::string finish(const std::function<const Statistics&(const std::string& field)>& of,
+                                   const std::vector<std::string>& classes);
+
+ private:
+  std::vector<Field> fields_;
+  std::vector<Sha256> hashes_;
+};
 
 struct DatasetOptions {
   std::vector<std::string> class_names{};
@@ -21,9 +37,6 @@ struct DatasetOptions {
   std::int64_t chunk_rows = 0;                     ///< 0: auto_chunk_rows
   std::int64_t rows_per_shard = 0;                 ///< rounded up to whole chunks; 0: about 256 MiB
 };
-
-/// About 128 KiB a chunk, but at least 640 chunks (10 for each of 64 lanes) where that leaves 16 rows or more in each.
-[[nodiscard]] std::int64_t auto_chunk_rows(std::int64_t rows, std::size_t row_bytes);
 
 /// Writes a dataset row by row into `folder` + ".part" and renames that at the end, so no half-written dataset is ever seen.
 class DatasetWriter {

@@ -3,11 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "lockstep/differentiate.hpp"
-#include "lockstep/error.hpp"
 #include "lockstep/ops.hpp"
 #include "ops/table.hpp"
 #include "runtime/philox.hpp"

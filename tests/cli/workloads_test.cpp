@@ -1,4 +1,4 @@
-#include "train/workloads.hpp"
+#include "cli/workloads.hpp"
 
 #include <gtest/gtest.h>
 
