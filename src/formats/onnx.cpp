@@ -211,7 +211,7 @@ class Writer {
       return write_reduction(op, in[0], reduction);
     }
     for (const auto& part : {&Writer::elementwise, &Writer::rows, &Writer::images, &Writer::shapes}) {
-      if (const std::string done = (this->*part)(op, name, in); !done.empty()) {
+      if (std::string done = (this->*part)(op, name, in); !done.empty()) {
         return done;
       }
     }
