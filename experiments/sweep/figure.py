@@ -1,6 +1,6 @@
 """figure.py SWEEP.csv FIGURE.svg: of the table that `lockstep compare` wrote, the best validation accuracy by hidden size and learning rate.
 
-Prints the folder of the best run."""
+Prints the name of the best run."""
 
 import csv
 import sys

@@ -6,6 +6,7 @@
 #include "cli/commands.hpp"
 #include "cli/trained.hpp"
 #include "formats/onnx.hpp"
+#include "train/metrics.hpp"
 #include "train/safetensors.hpp"
 #include "train/whole_file.hpp"
 
@@ -39,7 +40,13 @@ std::string onnx_of(const Checkpoint& checkpoint) {
   const auto values = [&](const std::string& name) -> std::span<const float> {
     return std::ranges::find(checkpoint.parameters, name, &NamedTensor::name)->values;
   };
-  return to_onnx(Model::from_json(checkpoint.model).program("evaluate"), values, facts_of(checkpoint));
+  const Model model = Model::from_json(checkpoint.model);
+  OnnxFacts facts = facts_of(checkpoint);
+  if (const Metrics metrics(model); metrics.task() == Metrics::Task::numbers && facts.mean.contains("labels")) {
+    facts.mean[metrics.output()] = facts.mean.at("labels");
+    facts.std[metrics.output()] = facts.std.at("labels");
+  }
+  return to_onnx(model.program("evaluate"), values, facts);
 }
 
 }  // namespace

@@ -79,9 +79,22 @@ Json stored(const Field& field, const std::byte* row) {
   }
 }
 
+bool is_image(const Field& field) {
+  return field.dtype == DType::u8 && field.sample.rank() == 3 && (field.sample[0] == 1 || field.sample[0] == 3);
+}
+
+/// The input to show of a sample: an image if there is one, else the first.
+std::size_t shown_input(const Predictor& predictor, const Dataset& dataset) {
+  std::vector<std::size_t> fields;
+  std::ranges::transform(predictor.inputs(), std::back_inserter(fields),
+                         [&](const Field& input) { return dataset.field_index(input.name); });
+  const auto image = std::ranges::find_if(fields, [&](std::size_t field) { return is_image(dataset.fields()[field]); });
+  return image != fields.end() ? *image : fields.front();
+}
+
 void describe_features(Json& sample, const Field& field, const std::byte* row) {
   const Shape& shape = field.sample;
-  const bool image = field.dtype == DType::u8 && shape.rank() == 3 && (shape[0] == 1 || shape[0] == 3);
+  const bool image = is_image(field);
   sample["shape"] = shape.dims();
   sample["layout"] = image ? "chw" : "flat";
   if (image) {
@@ -95,10 +108,10 @@ void describe_features(Json& sample, const Field& field, const std::byte* row) {
 }  // namespace
 
 Json describe_samples(Predictor& predictor, Metrics::Task task, const Dataset& dataset, RowRange rows) {
-  if (task == Metrics::Task::none || !dataset.has_field("features") || !dataset.has_field("labels") || rows.rows == 0) {
+  if (task == Metrics::Task::none || predictor.inputs().empty() || !dataset.has_field("labels") || rows.rows == 0) {
     return {};
   }
-  const std::size_t features = dataset.field_index("features"), labels = dataset.field_index("labels");
+  const std::size_t features = shown_input(predictor, dataset), labels = dataset.field_index("labels");
   Json result{{"task", task == Metrics::Task::classes   ? "classes"
                        : task == Metrics::Task::several ? "several"
                                                         : "numbers"},

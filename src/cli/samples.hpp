@@ -10,8 +10,8 @@ namespace lockstep::cli {
 ///   {"task": "classes"|"several"|"numbers", "classes": [names], "samples": [{"index": row, "shape": [...], "layout": "chw"|"flat",
 ///    "pixels": Base64 of the stored bytes (u8 [C, H, W] with 1 or 3 channels) or "values": [at most 16 numbers, as stored],
 ///    "label": number or [...], "prediction": number or [...], "probabilities": [...]}, ...]}
-/// Labels and predictions are lists where a sample has several, at most 16 of them, in the units of the data. Null for a model of none of
-/// the tasks, and for data without "features".
+/// Of several inputs the first image is shown, else the first. Labels and predictions are lists where a sample has several, at most 16 of
+/// them, in the units of the data. Null for a model of none of the tasks.
 [[nodiscard]] nlohmann::ordered_json describe_samples(Predictor& predictor, Metrics::Task task, const Dataset& dataset, RowRange rows);
 
 }  // namespace lockstep::cli

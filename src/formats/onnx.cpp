@@ -116,7 +116,8 @@ class Writer {
         throw UsageError(fmt::format("ONNX: the output '{}' is called like an input, or is a second result of {}", name,
                                      graph_.node(ref.node).op->name()));
       }
-      graph_message_.message(1, ProtoMessage().text(1, names_[ref]).text(2, name).text(4, "Identity"));
+      const std::string value = facts_.mean.contains(name) ? in_units(name, names_[ref], graph_.type(ref).shape) : names_[ref];
+      graph_message_.message(1, ProtoMessage().text(1, value).text(2, name).text(4, "Identity"));
       graph_message_.message(12, value_info(name, graph_.type(ref)));
     }
     graph_message_.text(2, "lockstep");
@@ -175,14 +176,21 @@ class Writer {
     return name;
   }
 
-  /// (x − mean) / std, x [n, C, ...]
+  /// For a value [n, C, ...]: one a channel, or one for all.
+  std::string channels(const std::vector<double>& values, const Shape& shape) {
+    std::vector<std::int64_t> dims(static_cast<std::size_t>(std::max(1, shape.rank() - 1)), 1);
+    dims[0] = std::ssize(values);
+    return constant<float>(dims, kFloat, std::vector<float>(values.begin(), values.end()));
+  }
+
+  /// (x − mean) / std
   std::string normalised(const std::string& x, const Shape& shape) {
-    const auto one_a_channel = [&](const std::vector<double>& values) {
-      std::vector<std::int64_t> dims(static_cast<std::size_t>(std::max(1, shape.rank() - 1)), 1);
-      dims[0] = std::ssize(values);
-      return constant<float>(dims, kFloat, std::vector<float>(values.begin(), values.end()));
-    };
-    return node("Div", {node("Sub", {x, one_a_channel(facts_.mean.at(x))}), one_a_channel(facts_.std.at(x))});
+    return node("Div", {node("Sub", {x, channels(facts_.mean.at(x), shape)}), channels(facts_.std.at(x), shape)});
+  }
+
+  /// value · std + mean, of an output
+  std::string in_units(const std::string& output, const std::string& value, const Shape& shape) {
+    return node("Add", {node("Mul", {value, channels(facts_.std.at(output), shape)}), channels(facts_.mean.at(output), shape)});
   }
 
   std::string as_number(const std::string& truth) { return node("Cast", {truth}, {attribute("to", kFloat)}); }
@@ -203,7 +211,7 @@ class Writer {
       return write_reduction(op, in[0], reduction);
     }
     for (const auto& part : {&Writer::elementwise, &Writer::rows, &Writer::images, &Writer::shapes}) {
-      if (const std::string done = (this->*part)(op, name, in); !done.empty()) {
+      if (std::string done = (this->*part)(op, name, in); !done.empty()) {
         return done;
       }
     }

@@ -12,7 +12,7 @@ namespace lockstep {
 
 /// What a file holds besides the graph and its tensors.
 struct OnnxFacts {
-  /// Of an input, by name, one a channel or one for all: the file takes what the dataset stores.
+  /// By name, one a channel or one for all. Of an input: the file takes what the dataset stores. Of an output: it gives value · std + mean.
   std::map<std::string, std::vector<double>> mean, std;
   std::map<std::string, std::string> metadata;
 };

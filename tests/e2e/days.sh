@@ -12,4 +12,7 @@ fi
 for kind in csv svg onnx html; do
   [[ -n $(find "$work/runs" -name "*.$kind" -size +0) ]] || fail "experiments/$1/run made no .$kind file" "$log"
 done
+if [[ $1 == two_branches ]]; then # its inputs have names of their own
+  grep -q '"layout": *"chw"' "$work/runs/tuned-1/samples.json" || fail "samples.json shows no image" "$log"
+fi
 pass "$(tail -n 1 "$log")"
