@@ -4,6 +4,8 @@
 #include <glob.h>
 
 #include <algorithm>
+#include <chrono>
+#include <future>
 #include <iostream>
 
 #include "data/describe_data.hpp"
@@ -14,6 +16,7 @@ namespace lockstep::cli {
 namespace {
 
 using Texts = std::vector<std::string>;
+using AllStatistics = std::map<std::string, Statistics>;
 
 std::vector<std::filesystem::path> matches(const std::string& pattern) {
   std::vector<std::filesystem::path> files;
@@ -36,19 +39,55 @@ std::string share_text(Communicator& communicator, std::string text) {
 }
 
 /// Ours; a single file without --input is told apart by what it holds.
-Dataset open_ours(const std::filesystem::path& path, const std::map<std::string, Statistics>& statistics = {}) {
+Dataset open_ours(const std::filesystem::path& path, const AllStatistics* statistics = nullptr) {
   if (std::filesystem::is_regular_file(path)) {
     throw UsageError(inspect(path));
   }
   return Dataset::open(path, statistics);
 }
 
-/// Other files than the training set's: weights are for training alone.
-Dataset open_others(DataFiles like, const std::string& list) {
+/// Other files than the training set's: weights are for training alone, targets for what knows them.
+Dataset open_others(DataFiles like, const std::string& list, bool targets = true) {
   like.files = expand_files(list);
   like.content.clear();
-  std::erase_if(like.sources, [](const FieldSource& source) { return source.role == Role::weight; });
+  std::erase_if(like.sources,
+                [&](const FieldSource& source) { return source.role == Role::weight || (!targets && source.role == Role::target); });
   return Dataset::open(like);
+}
+
+/// Labels that are zeros and ones to the loss stay so.
+void keep_labels(const po::variables_map& values, AllStatistics& statistics) {
+  if (values["loss"].as<std::string>() == "sigmoid-cross-entropy") {
+    statistics.erase("labels");
+  }
+}
+
+AllStatistics statistics_of(const Dataset& dataset) {
+  AllStatistics all;
+  for (const Field& field : dataset.fields()) {
+    if (const Statistics& statistics = dataset.statistics(field.name); !statistics.mean.empty()) {
+      all[field.name] = statistics;
+    }
+  }
+  return all;
+}
+
+/// Rank 0 looks through all rows; it says every now and then that it is still at it, so that nobody takes it for lost.
+void measure_for_all(Communicator& communicator, DataFiles& files) {
+  std::future<void> looking;
+  if (communicator.rank() == 0) {
+    looking = std::async(std::launch::async, [&files] { measure(files); });
+  }
+  const std::chrono::duration<double> pause(std::min(1.0, communicator.deadline.count() / 4));
+  for (std::uint8_t done = 0; done == 0;) {
+    if (looking.valid()) {
+      done = looking.wait_for(pause) == std::future_status::ready ? 1 : 0;
+    }
+    communicator.broadcast(std::as_writable_bytes(std::span(&done, 1)), 0, {"rank 0 to look through the data"});
+  }
+  if (looking.valid()) {
+    looking.get();
+  }
 }
 
 }  // namespace
@@ -106,13 +145,17 @@ RunData open_data(const po::variables_map& values, Communicator& communicator) {
     const std::filesystem::path folder = data;
     const std::optional<std::string> test =
         given("test") || !std::filesystem::is_directory(folder / "test") ? given("test") : (folder / "test").string();
-    return {open_ours(training_part(folder)), given("validation") ? std::optional(open_ours(*given("validation"))) : std::nullopt,
-            test ? std::optional(open_ours(*test)) : std::nullopt};
+    AllStatistics statistics = statistics_of(open_ours(training_part(folder)));
+    keep_labels(values, statistics);
+    const auto open = [&](const std::filesystem::path& path) { return open_ours(path, &statistics); };
+    return {open(training_part(folder)), given("validation") ? std::optional(open(*given("validation"))) : std::nullopt,
+            test ? std::optional(open(*test)) : std::nullopt};
   }
   DataFiles files{expand_files(data), sources};
   std::string measured;
+  measure_for_all(communicator, files);
   if (communicator.rank() == 0) {
-    measure(files);
+    keep_labels(values, files.statistics);
     nlohmann::ordered_json json = describe_data(Dataset::open(files));
     json["content"] = files.content;
     measured = json.dump();
@@ -124,7 +167,7 @@ RunData open_data(const po::variables_map& values, Communicator& communicator) {
           given("test") ? std::optional(open_others(files, *given("test"))) : std::nullopt};
 }
 
-Dataset open_like(const nlohmann::ordered_json& description, const po::variables_map& values) {
+Dataset open_like(const nlohmann::ordered_json& description, const po::variables_map& values, bool targets) {
   const std::string data = values["data"].as<std::string>();
   DataFiles like = files_like(description, {});
   if (const std::vector<FieldSource> sources = field_sources(values); !sources.empty()) {
@@ -132,9 +175,9 @@ Dataset open_like(const nlohmann::ordered_json& description, const po::variables
   }
   if (std::filesystem::is_directory(data) || like.sources.empty()) {
     const std::filesystem::path folder = data;
-    return open_ours(std::filesystem::is_directory(folder / "test") ? folder / "test" : folder, like.statistics);
+    return open_ours(std::filesystem::is_directory(folder / "test") ? folder / "test" : folder, &like.statistics);
   }
-  return open_others(like, data);
+  return open_others(like, data, targets);
 }
 
 }  // namespace lockstep::cli

@@ -31,6 +31,7 @@ struct RunData {
 [[nodiscard]] RunData open_data(const po::variables_map& values, Communicator& communicator);
 
 /// A dataset to evaluate on, taken as the description of the training set says, or as --input … say if they are given.
-[[nodiscard]] Dataset open_like(const nlohmann::ordered_json& description, const po::variables_map& values);
+/// Without `targets` files made elsewhere need hold none.
+[[nodiscard]] Dataset open_like(const nlohmann::ordered_json& description, const po::variables_map& values, bool targets = true);
 
 }  // namespace lockstep::cli

@@ -29,7 +29,7 @@ int evaluate_with(const po::variables_map& values, Communicator& communicator) {
   settings.threads = static_cast<int>(values["threads"].as<std::int64_t>());
   settings.threads = settings.threads > 0 ? settings.threads : default_threads(communicator);
   settings.top_k = static_cast<int>(values["top-k"].as<std::int64_t>());
-  settings.label_scale = dataset.statistics("labels").std;
+  settings.label_scale = dataset.statistics(Metrics(model).labels()).std;
   const JobShape job = agree_on_job(communicator, model, settings);
   StepEngine engine(communicator, model, job, (settings.batch + job.lanes - 1) / job.lanes, {});
   from_tensors(engine.layout(), checkpoint.parameters, engine.set_parameters());

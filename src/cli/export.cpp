@@ -42,9 +42,9 @@ std::string onnx_of(const Checkpoint& checkpoint) {
   };
   const Model model = Model::from_json(checkpoint.model);
   OnnxFacts facts = facts_of(checkpoint);
-  if (const Metrics metrics(model); metrics.task() == Metrics::Task::numbers && facts.mean.contains("labels")) {
-    facts.mean[metrics.output()] = facts.mean.at("labels");
-    facts.std[metrics.output()] = facts.std.at("labels");
+  if (const Metrics metrics(model); metrics.task() == Metrics::Task::numbers && facts.mean.contains(metrics.labels())) {
+    facts.mean[metrics.output()] = facts.mean.at(metrics.labels());
+    facts.std[metrics.output()] = facts.std.at(metrics.labels());
   }
   return to_onnx(model.program("evaluate"), values, facts);
 }

@@ -2,8 +2,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cstring>
-#include <fstream>
 #include <iostream>
 
 #include "cli/commands.hpp"
@@ -13,6 +11,7 @@
 #include "data/describe_data.hpp"
 #include "runtime/cores.hpp"
 #include "train/metrics.hpp"
+#include "train/whole_file.hpp"
 
 namespace lockstep::cli {
 namespace {
@@ -28,10 +27,10 @@ struct Predictions {
 
 bool is_share(Metrics::Task task) { return task == Metrics::Task::classes || task == Metrics::Task::several; }
 
-/// The statistics of the labels as the description of the training set has them.
-Statistics label_statistics(const nlohmann::ordered_json& description) {
+/// The statistics of a field as the description of the training set has them.
+Statistics statistics_of(const nlohmann::ordered_json& description, const std::string& field) {
   const auto found = files_like(description, {}).statistics;
-  const auto labels = found.find("labels");
+  const auto labels = found.find(field);
   return labels == found.end() ? Statistics() : labels->second;
 }
 
@@ -45,11 +44,11 @@ std::vector<std::string> output_names(const nlohmann::ordered_json& description,
   return names;
 }
 
-Predictions predict(Predictor& predictor, Metrics::Task task, const Dataset& dataset, const nlohmann::ordered_json& description) {
+Predictions predict(Predictor& predictor, Metrics::Task task, const Dataset& dataset, const nlohmann::ordered_json& description,
+                    const Statistics& labels) {
   const auto width = static_cast<std::size_t>(predictor.shape().elements());
   const std::size_t last = predictor.shape().rank() == 0 ? 1 : static_cast<std::size_t>(predictor.shape()[-1]);
   Predictions result{task, output_names(description, last), predictor.shape().dims(), {}, {}};
-  const Statistics labels = label_statistics(description);
   const bool one_class = task == Metrics::Task::classes && predictor.shape().rank() == 1;
   result.numbers.reserve(width * static_cast<std::size_t>(dataset.rows()));
   predictor.run(dataset, {0, dataset.rows()}, [&](std::int64_t, std::span<const float> outputs) {
@@ -76,7 +75,7 @@ std::string quoted(const std::string& text) {
 }
 
 /// A line a sample: its row, its class, and each probability or value.
-void write_csv(std::ostream& out, const Predictions& said) {
+std::string csv(const Predictions& said) {
   const std::size_t width = static_cast<std::size_t>(Shape(said.sample).elements());
   std::string line = "row";
   if (!said.classes.empty()) {
@@ -86,7 +85,7 @@ void write_csv(std::ostream& out, const Predictions& said) {
     const std::string name = said.sample.size() > 1 ? fmt::format("{}", i) : said.names[i % said.names.size()];
     line += "," + quoted(is_share(said.task) ? "p:" + name : width == 1 ? "prediction" : "prediction:" + name);
   }
-  out << line << '\n';
+  std::string text = line + "\n";
   for (std::size_t row = 0; row * width < said.numbers.size(); ++row) {
     line = fmt::format("{}", row);
     if (!said.classes.empty()) {
@@ -95,12 +94,13 @@ void write_csv(std::ostream& out, const Predictions& said) {
     for (std::size_t i = 0; i < width; ++i) {
       line += fmt::format(",{}", said.numbers[row * width + i]);
     }
-    out << line << '\n';
+    text += line + "\n";
   }
+  return text;
 }
 
-void write_hdf5(const std::string& path, const Predictions& said, std::int64_t rows) {
-  Hdf5File file = Hdf5File::create(path);
+std::vector<std::byte> hdf5(const Predictions& said, std::int64_t rows) {
+  Hdf5File file = Hdf5File::create_in_memory();
   std::vector<std::int64_t> dims = said.sample;
   dims.insert(dims.begin(), rows);
   if (!said.classes.empty()) {
@@ -108,7 +108,7 @@ void write_hdf5(const std::string& path, const Predictions& said, std::int64_t r
   }
   file.write<float>(is_share(said.task) ? "/probabilities" : "/values", dims, said.numbers);
   file.set_attribute("names", said.names);
-  file.close();
+  return file.image();
 }
 
 }  // namespace
@@ -148,19 +148,18 @@ int run_predict(const Arguments& arguments) {
   const std::int64_t threads = values["threads"].as<std::int64_t>();
   Predictor predictor(model, output, checkpoint.parameters,
                       threads > 0 ? static_cast<int>(threads) : static_cast<int>(process_cores().size()));
-  const Dataset dataset = open_like(description, values);
-  const Metrics::Task task = output == metrics.output() ? metrics.task() : Metrics::Task::none;
-  const Predictions said = predict(predictor, task, dataset, description);
+  const Dataset dataset = open_like(description, values, false);
+  const Statistics labels = statistics_of(description, labels_of(model.program("evaluate"), output));
+  const Metrics::Task task = output == metrics.output() ? metrics.task()
+                             : labels.mean.empty()      ? Metrics::Task::none
+                                                        : Metrics::Task::numbers;
+  const Predictions said = predict(predictor, task, dataset, description, labels);
   if (to.ends_with(".h5")) {
-    write_hdf5(to, said, dataset.rows());
+    write_whole_file(to, hdf5(said, dataset.rows()));
   } else if (to.empty()) {
-    write_csv(std::cout, said);
+    std::cout << csv(said);
   } else {
-    std::ofstream file(to);
-    write_csv(file, said);
-    if (!file.flush()) {
-      throw UsageError(fmt::format("--to {}: {}", to, std::strerror(errno)));
-    }
+    write_whole_file(to, csv(said));
   }
   if (!to.empty()) {
     std::cout << fmt::format("{}: {} samples\n", to, dataset.rows());

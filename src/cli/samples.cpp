@@ -107,11 +107,12 @@ void describe_features(Json& sample, const Field& field, const std::byte* row) {
 
 }  // namespace
 
-Json describe_samples(Predictor& predictor, Metrics::Task task, const Dataset& dataset, RowRange rows) {
-  if (task == Metrics::Task::none || predictor.inputs().empty() || !dataset.has_field("labels") || rows.rows == 0) {
+Json describe_samples(Predictor& predictor, const Metrics& metrics, const Dataset& dataset, RowRange rows) {
+  const Metrics::Task task = metrics.task();
+  if (task == Metrics::Task::none || predictor.inputs().empty() || !dataset.has_field(metrics.labels()) || rows.rows == 0) {
     return {};
   }
-  const std::size_t features = shown_input(predictor, dataset), labels = dataset.field_index("labels");
+  const std::size_t features = shown_input(predictor, dataset), labels = dataset.field_index(metrics.labels());
   Json result{{"task", task == Metrics::Task::classes   ? "classes"
                        : task == Metrics::Task::several ? "several"
                                                         : "numbers"},
@@ -135,7 +136,7 @@ Json describe_samples(Predictor& predictor, Metrics::Task task, const Dataset& d
     sample["label"] = stored(dataset.fields()[labels], at(labels));
     predictor.run(dataset, {row, 1}, [&](std::int64_t, std::span<const float> outputs) {
       std::vector<float> said(outputs.begin(), outputs.end());
-      to_units(task, predictor.shape(), dataset.statistics("labels"), said);
+      to_units(task, predictor.shape(), dataset.statistics(metrics.labels()), said);
       describe(sample, task, said, static_cast<std::size_t>(dataset.fields()[labels].sample.elements()));
     });
     result["samples"].push_back(std::move(sample));

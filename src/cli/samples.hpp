@@ -12,6 +12,6 @@ namespace lockstep::cli {
 ///    "label": number or [...], "prediction": number or [...], "probabilities": [...]}, ...]}
 /// Of several inputs the first image is shown, else the first. Labels and predictions are lists where a sample has several, at most 16 of
 /// them, in the units of the data. Null for a model of none of the tasks.
-[[nodiscard]] nlohmann::ordered_json describe_samples(Predictor& predictor, Metrics::Task task, const Dataset& dataset, RowRange rows);
+[[nodiscard]] nlohmann::ordered_json describe_samples(Predictor& predictor, const Metrics& metrics, const Dataset& dataset, RowRange rows);
 
 }  // namespace lockstep::cli

@@ -186,17 +186,26 @@ void write_samples(const Model& model, const TrainSettings& settings, const RunD
   Predictor predictor(model, metrics.output(), read_safetensors(folder.model()).tensors, 1);
   const RowRange rows =
       some ? split_rows(dataset->rows(), settings.limit, settings.validation_fraction).validation : RowRange{0, dataset->rows()};
-  if (const nlohmann::ordered_json samples = describe_samples(predictor, metrics.task(), *dataset, rows); !samples.is_null()) {
+  if (const nlohmann::ordered_json samples = describe_samples(predictor, metrics, *dataset, rows); !samples.is_null()) {
     write_whole_file(folder.samples(), samples.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
   }
+}
+
+/// What the run ended with: the parameters may be averaged ones, or those of the best epoch.
+void write_result(const TrainSettings& settings, const TrainResult& result) {
+  nlohmann::ordered_json json{{"step", result.step}, {"parameter_hash", result.parameter_hash}};
+  for (const Figure& figure : result.figures) {
+    json["test_" + figure.name] = figure.value;
+  }
+  write_whole_file(RunFolder(settings.run).result(), json.dump() + "\n");
 }
 
 int train_with(const Options& options, Communicator& communicator, const ModelMaker& make) {
   const po::variables_map& values = options.values();
   TrainSettings settings = settings_from(options, communicator);
   const RunData data = open_data(values, communicator);
-  settings.label_scale = data.training.statistics("labels").std;
   const Model model = model_to_train(options, communicator, make, data.training, settings);
+  settings.label_scale = data.training.statistics(Metrics(model).labels()).std;
   std::optional<RunLog> log;
   if (communicator.rank() == 0) {
     log.emplace(RunLog::Settings{settings.run, count(values, "steps-every"), values["tensorboard"].as<bool>()});
@@ -222,6 +231,7 @@ int train_with(const Options& options, Communicator& communicator, const ModelMa
         write_confusion(settings.run / "confusion.csv", result.confusion, *data.test);
       }
       write_samples(model, settings, data);
+      write_result(settings, result);
       const std::filesystem::path report = settings.run / "report.html";
       write_report({&settings.run, 1}, report);
       std::cout << fmt::format("parameter hash  {}\nsamples/s       {:.0f}\nrun folder      {}\nreport          {}\n",

@@ -177,7 +177,7 @@ std::shared_ptr<const Hdf5File> Dataset::State::open_shard(int shard) {
   return open_files.front().second;
 }
 
-Dataset Dataset::open(const std::filesystem::path& folder, const std::map<std::string, Statistics>& statistics) {
+Dataset Dataset::open(const std::filesystem::path& folder, const std::map<std::string, Statistics>* statistics) {
   const auto state = std::make_shared<State>();
   state->path = folder;
   const std::vector<std::string> names = shard_names(folder);
@@ -188,9 +188,9 @@ Dataset Dataset::open(const std::filesystem::path& folder, const std::map<std::s
     hash.update(fmt::format("{} {} {}\n", shard.checksum, shard.rows, shard.chunk_rows));
   }
   state->checksum = hash.finish_hex();
-  if (!statistics.empty()) {
+  if (statistics != nullptr) {
     state->statistics.clear();
-    for (const auto& [name, given] : statistics) {
+    for (const auto& [name, given] : *statistics) {
       const auto field = std::ranges::find(state->fields, name, &Field::name);
       if (field != state->fields.end() && fits(given, *field)) {  // a field of another shape is no field for whoever gives these
         state->statistics[name] = given;

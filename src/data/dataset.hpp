@@ -42,8 +42,8 @@ struct DataFiles {
 class Dataset {
  public:
   /// Checks the format, that fields have equal rows and that shards agree. Throws DataError naming the file and the field.
-  /// `statistics`: how fields (of fitting shapes) are normalised, instead of as the dataset says, where any are given.
-  static Dataset open(const std::filesystem::path& folder, const std::map<std::string, Statistics>& statistics = {});
+  /// `statistics`: how fields (of fitting shapes) are normalised, instead of as the dataset says; the others stay as they are.
+  static Dataset open(const std::filesystem::path& folder, const std::map<std::string, Statistics>* statistics = nullptr);
   /// Shards are the files. Rows are read in pieces of about 128 KiB or, where fields are stored in larger or packed chunks, of whole ones.
   /// Throws DataError naming the file and the field that is not there, cannot be read, or differs between files.
   static Dataset open(const DataFiles& files);

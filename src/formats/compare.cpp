@@ -80,7 +80,7 @@ std::vector<std::vector<std::string>> compare(std::span<const RunFiles> runs) {
   table[0].emplace_back("run");
   table[0].insert(table[0].end(), names.begin(), names.end());
   table[0].push_back("best " + measure);
-  for (const char* name : {"best epoch", "epochs", "steps", "parameter hash", "samples/s"}) {
+  for (const char* name : {"best epoch", "epochs", "steps done", "parameter hash", "samples/s"}) {
     table[0].emplace_back(name);
   }
   for (const auto& [run, best] : order) {
@@ -93,7 +93,7 @@ std::vector<std::vector<std::string>> compare(std::span<const RunFiles> runs) {
     row.push_back(best == nullptr ? "-" : fmt::format("{:.6g}", number_at(*best, measure)));
     row.push_back(best == nullptr ? "-" : fmt::format("{}", number_at(*best, "epoch")));
     row.push_back(fmt::format("{}", run->epochs.size()));
-    row.push_back(run->epochs.empty() ? "-" : fmt::format("{}", steps_of(*run)));
+    row.push_back(steps_of(*run) > 0 ? fmt::format("{}", steps_of(*run)) : "-");
     const std::string hash = hash_of(*run);
     row.push_back(hash.empty() ? "-" : hash.substr(0, kHashDigits));
     const double speed = samples_per_second(*run);

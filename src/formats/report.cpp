@@ -63,11 +63,8 @@ class Charts {
     std::string html = one() ? loss_of_one() : by_epoch("train_loss", "Training loss") + by_epoch("validation_loss", "Validation loss");
     html += figures();
     html += by_step("learning_rate", "Learning rate", "", true);
-    for (const char* const norm : {"gradient_norm", "update_norm", "parameter_norm"}) {
-      std::string title = title_of(norm);
-      title[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(title[0])));
-      html += by_step(norm, title, "Euclidean, mean over steps", false);
-    }
+    html += by_step("gradient_norm", "Gradient norm", "Euclidean, mean over steps", false);
+    html += by_epoch("parameter_norm", "Parameter norm");
     html += penalty();
     html += speed();
     return html.empty() ? "" : "<section><h2>Curves</h2><div class=\"charts\">\n" + html + "</div></section>\n";

@@ -120,6 +120,9 @@ RunFiles read_run(const fs::path& folder) {
                                   (folder / "samples.json").string()));
     }
   }
+  if (const Json result = Json::parse(text_of(folder / "result.json"), nullptr, false); result.is_object()) {
+    run.result = result;
+  }
   return run;
 }
 

@@ -21,6 +21,7 @@ struct RunFiles {
   std::vector<std::string> classes;                           ///< of confusion.csv
   std::vector<double> confusion;                              ///< [classes, classes]: label, what the model says
   Json samples;                                               ///< samples.json, or null
+  Json result;                                                ///< result.json of a run that has ended, or null
 
   /// The value of a setting; empty if there is none.
   [[nodiscard]] std::string setting(std::string_view name) const;

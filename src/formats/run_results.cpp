@@ -70,6 +70,9 @@ const Json* model_epoch(const RunFiles& run) {
 }
 
 std::string hash_of(const RunFiles& run) {
+  if (run.result.is_object() && run.result.contains("parameter_hash")) {
+    return run.result["parameter_hash"].get<std::string>();
+  }
   const Json* const epoch = model_epoch(run);
   return epoch != nullptr && epoch->contains("parameter_hash") && epoch->at("parameter_hash").is_string()
              ? epoch->at("parameter_hash").get<std::string>()
@@ -97,7 +100,7 @@ double samples_per_second(const RunFiles& run) {
 double steps_of(const RunFiles& run) {
   const double by_epochs = run.epochs.empty() ? 0 : number_at(run.epochs.back(), "step");
   const double by_steps = run.steps.empty() ? 0 : number_at(run.steps.back(), "step");
-  return std::fmax(by_epochs, by_steps);
+  return std::fmax(std::fmax(by_epochs, by_steps), number_at(run.result, "step"));
 }
 
 std::vector<std::string> differing_settings(std::span<const RunFiles> runs) {

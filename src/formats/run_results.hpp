@@ -23,7 +23,7 @@ namespace lockstep {
 [[nodiscard]] const RunFiles::Json* best_epoch(const RunFiles& run);
 /// The epoch whose parameters are the run's model: the best one where it stops early, else the last; null without epochs.
 [[nodiscard]] const RunFiles::Json* model_epoch(const RunFiles& run);
-/// Of the parameters after that epoch; empty if unknown.
+/// Of the parameters that the run ended with, or has after that epoch; empty if unknown.
 [[nodiscard]] std::string hash_of(const RunFiles& run);
 
 /// Of what is finite.

@@ -129,6 +129,10 @@ void check_dataset(const Model& model, const Dataset& dataset, const std::string
       check_labels(dataset, evaluate.type(node.inputs[0]).shape[-1], evaluate.node(node.inputs[1].node).attrs.text("name"));
     }
   }
+  const bool several = Metrics(model).task() == Metrics::Task::several;
+  if (several && dataset.has_field("labels") && dataset.field("labels").dtype == DType::i32) {
+    check_labels(dataset, 2);
+  }
 }
 
 std::vector<Field> inputs_of(const Model& model, const std::string& program) {
@@ -195,9 +199,6 @@ void check_same_run(const Checkpoint& checkpoint, const Model& model, const nloh
   if (const auto difference = first_difference(checkpoint.parameters, layout)) {
     throw CheckpointError(fmt::format("the checkpoint in this run folder is of another model: {}\n  Give another --run.", *difference));
   }
-  if (checkpoint.model != model.json()) {
-    throw CheckpointError("the checkpoint in this run folder is of another model (same parameters, other ops).\n  Give another --run.");
-  }
   for (const auto& [key, value] : experiment.items()) {
     const auto stored = checkpoint.settings.find(key);
     if (stored == checkpoint.settings.end() || *stored != value) {
@@ -206,6 +207,9 @@ void check_same_run(const Checkpoint& checkpoint, const Model& model, const nloh
                       "  Give the same options, or another --run.",
                       key, stored == checkpoint.settings.end() ? "unknown" : stored->dump(), value.dump()));
     }
+  }
+  if (checkpoint.model != model.json()) {
+    throw CheckpointError("the checkpoint in this run folder is of another model (same parameters, other ops).\n  Give another --run.");
   }
   if (checkpoint.dataset_checksum != dataset_checksum) {
     throw CheckpointError(

@@ -12,9 +12,9 @@ namespace {
 constexpr std::size_t kMostClasses = 256;   ///< of a confusion matrix
 constexpr std::size_t kMostOutputs = 1024;  ///< of a regression that are told apart
 
-const TensorType* labels_of(const Graph& graph) {
+const TensorType* input_called(const Graph& graph, const std::string& name) {
   for (const Node& node : graph.nodes()) {
-    if (node.op == &leaf::input() && node.attrs.text("name") == "labels") {
+    if (node.op == &leaf::input() && node.attrs.text("name") == name) {
       return node.outputs.data();
     }
   }
@@ -27,9 +27,10 @@ std::size_t of_a_sample(const Shape& shape) { return static_cast<std::size_t>(sh
 
 Metrics::Metrics(const Model& model, int top, std::vector<double> scale) : scale_(std::move(scale)) {
   const Graph& graph = model.program("evaluate");
-  const TensorType* const labels = labels_of(graph);
   correct_ = graph.has_output("correct");
   const char* const name = graph.has_output("logits") ? "logits" : "prediction";
+  field_ = labels_of(graph, name);
+  const TensorType* const labels = input_called(graph, field_);
   if (labels == nullptr || labels->shape.rank() == 0 || !graph.has_output(name)) {
     return;
   }
@@ -157,6 +158,19 @@ std::vector<std::string> Metrics::names() const {
 
 std::span<const double> Metrics::confusion(const StepSums& sums) const {
   return matrix_ ? std::span(sums.metrics).subspan(1) : std::span<const double>();
+}
+
+std::string labels_of(const Graph& evaluate, const std::string& output) {
+  for (const Node& node : evaluate.nodes()) {
+    if (!evaluate.has_output(output) || node.inputs.size() != 2 || node.inputs[0] != evaluate.output(output)) {
+      continue;
+    }
+    const Node& other = evaluate.node(node.inputs[1].node);
+    if (other.op == &leaf::input() && (node.op->name() == "mean_squared_error" || node.op->name() == "softmax_cross_entropy")) {
+      return other.attrs.text("name");
+    }
+  }
+  return "labels";
 }
 
 }  // namespace lockstep

@@ -40,6 +40,8 @@ class Metrics {
   [[nodiscard]] std::size_t width() const { return width_; }
   enum class Task : std::uint8_t { none, classes, several, numbers };
   [[nodiscard]] Task task() const { return task_; }
+  /// The input that holds the labels of `output`.
+  [[nodiscard]] const std::string& labels() const { return field_; }
   /// The output that `add` looks at; empty: none.
   [[nodiscard]] const std::string& output() const { return output_; }
   /// Adds `samples` samples of one lane. `labels` i32 or f32, as the model reads them.
@@ -59,7 +61,7 @@ class Metrics {
   [[nodiscard]] double r_squared(std::span<const double> sums, double count) const;
 
   Task task_ = Task::none;
-  std::string output_;
+  std::string output_, field_ = "labels";
   bool correct_ = false, matrix_ = false, integers_ = false;
   std::size_t labels_ = 1;    ///< of a sample
   std::size_t elements_ = 1;  ///< outputs for a label; of a regression: for a sample
@@ -68,5 +70,8 @@ class Metrics {
   std::size_t width_ = 0;
   std::vector<double> scale_;
 };
+
+/// The input that a loss of the model compares this output with: the field of its labels; "labels" where there is no such loss.
+[[nodiscard]] std::string labels_of(const Graph& evaluate, const std::string& output);
 
 }  // namespace lockstep

@@ -86,8 +86,10 @@ bool names_biases(const std::string& pattern) {
 
 void add_penalty(const Penalty& penalty, const FlatLayout& layout, std::vector<TensorRule>& rules) {
   const bool everything = penalty.pattern.empty();
+  bool some = false;
   const auto add = [&](std::size_t t) {
     if (layout.tensors[t].penalised || (!everything && names_biases(penalty.pattern))) {
+      some = true;
       rules[t].l1 += penalty.l1;
       rules[t].l2 += penalty.l2;
       rules[t].group += penalty.group;
@@ -99,6 +101,12 @@ void add_penalty(const Penalty& penalty, const FlatLayout& layout, std::vector<T
     }
   } else {
     for_each_fitting(layout, penalty.pattern, "--penalty", add);
+  }
+  if (!everything && !some) {
+    throw UsageError(
+        fmt::format("--penalty ...@{}: fits only biases and gains of norms, which are left out unless they are named: "
+                    "give a pattern without * after its last dot, such as *.bias",
+                    penalty.pattern));
   }
 }
 

@@ -127,6 +127,8 @@ RunFolder::RunFolder(fs::path path) : path_(std::move(path)) {
 void RunFolder::write_config(std::string_view text) const { write_whole_file(config(), text); }
 
 void RunFolder::restore_history(std::span<const EpochRow> rows, std::vector<std::string> figures) {
+  std::error_code ignored;
+  fs::remove(result(), ignored);  // of an earlier end
   figures_ = std::move(figures);
   const std::vector<EpochRow> old = rows_in(path_ / "metrics.jsonl");
   std::string csv(kColumns);

@@ -48,6 +48,8 @@ class RunFolder {
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   [[nodiscard]] std::filesystem::path model() const { return path_ / "model.safetensors"; }
   [[nodiscard]] std::filesystem::path samples() const { return path_ / "samples.json"; }
+  /// Of a run that has ended.
+  [[nodiscard]] std::filesystem::path result() const { return path_ / "result.json"; }
   [[nodiscard]] std::filesystem::path config() const { return path_ / "config.ini"; }
 
   // The rest throws CheckpointError when a file cannot be written; it is then as it was before.

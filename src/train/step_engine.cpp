@@ -345,7 +345,7 @@ void StepEngine::settle() {
 void StepEngine::evaluate(const StepBatch& batch, std::span<const Field> fields, const StepContext& context, std::span<double> per_lane) {
   settle();
   prepare("evaluate", batch);
-  const auto labels = static_cast<std::size_t>(std::ranges::find(fields, "labels", &Field::name) - fields.begin());
+  const auto labels = static_cast<std::size_t>(std::ranges::find(fields, metrics_.labels(), &Field::name) - fields.begin());
   const std::size_t width = evaluation_width();
   std::atomic<std::size_t> next{0};
   team_.run([&](int thread) {

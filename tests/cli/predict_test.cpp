@@ -122,6 +122,29 @@ TEST_F(Predict, NewSamplesAreNormalisedAsTheTrainingSetWasAndNeedNoLabels) {
   EXPECT_EQ(table_in(folder / "new.csv"), said);
 }
 
+/// The last line that tells this figure.
+std::string figure_in(const std::string& text, const std::string& name) {
+  const std::size_t at = text.rfind(name);
+  return text.substr(at, text.find('\n', at) - at);
+}
+
+TEST_F(Predict, TrainingMeasuresOtherDatasetsAsEvaluationDoes) {
+  train(false);
+  write_table(folder / "other.csv", 60, false);
+  ASSERT_EQ(run_import({"csv", "--data", (folder / "other.csv").string(), "--out", (folder / "other").string()}), 0);
+  testing::internal::CaptureStdout();
+  const std::vector<std::string> options{"--hidden", "32",   "--batch", "20",        "--lanes", "4",      "--epochs",
+                                         "2",        "--lr", "0.05",    "--threads", "1",       "--quiet"};
+  std::vector<std::string> arguments{"--data", (folder / "data/train").string(), "--test", (folder / "other/train").string(),
+                                     "--run",  (folder / "second").string()};
+  arguments.insert(arguments.end(), options.begin(), options.end());
+  ASSERT_EQ(run_train(arguments), 0);
+  const std::string trained = testing::internal::GetCapturedStdout();
+  testing::internal::CaptureStdout();
+  ASSERT_EQ(run_evaluate({"--run", (folder / "second").string(), "--data", (folder / "other/train").string()}), 0);
+  EXPECT_EQ(figure_in(trained, "test rmse"), figure_in(testing::internal::GetCapturedStdout(), "test rmse"));
+}
+
 TEST_F(Predict, NamesTheInputThatIsMissing) {
   train(false);
   DatasetWriter writer(folder / "new", {{"features", {3}, DType::f32}}, 1, {});

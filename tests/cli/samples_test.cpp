@@ -56,7 +56,7 @@ Json describe(const ModelOptions& options, const Dataset& dataset, RowRange rows
   initialise(layout, 3, parameters);
   const Metrics metrics(model);
   Predictor predictor(model, metrics.output(), to_tensors(layout, parameters), threads);
-  return describe_samples(predictor, metrics.task(), dataset, rows);
+  return describe_samples(predictor, metrics, dataset, rows);
 }
 
 ModelOptions classifier() {

@@ -46,7 +46,7 @@ python=${LOCKSTEP_PYTHON:-python3}
 train other 2 1 --lr 0.02
 expect_code 0 'whole and .*/shared: the same bits through step 35$' compare.log "$lockstep" compare "$work/whole" "$work/shared" "$work/other" --csv "$work/table.csv"
 grep -Eq 'whole and .*/other: the first difference is in step 5: [0-9]+ of 20 tensors, conv1.bias, ' "$work/compare.log" || fail "no first difference" "$work/compare.log"
-grep -Eq '^run +lr +threads +best validation_accuracy +best epoch +epochs +steps +parameter hash +samples/s$' "$work/compare.log" || fail "another head" "$work/compare.log"
+grep -Eq '^run +lr +threads +best validation_accuracy +best epoch +epochs +steps done +parameter hash +samples/s$' "$work/compare.log" || fail "another head" "$work/compare.log"
 [[ $(wc -l <"$work/table.csv") == 4 ]] || fail "the CSV file has not 4 lines" "$work/table.csv"
 expect_code 2 'holds no metrics.jsonl' nothing.log "$lockstep" compare "$work/whole" "$work/nothing"
 pass "$(tail -n 1 "$work/compare.log")"

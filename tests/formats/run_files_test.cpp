@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "formats/run_results.hpp"
 #include "formats/run_sample.hpp"
 #include "lockstep/error.hpp"
 
@@ -24,6 +25,15 @@ TEST(RunFiles, ReadsEveryFile) {
   EXPECT_EQ(run.classes, (std::vector<std::string>{"coat", "shirt"}));
   EXPECT_EQ(run.confusion, (std::vector<double>{8, 2, 4, 6}));
   EXPECT_EQ(run.samples.at("samples").size(), 1u);
+}
+
+TEST(RunFiles, WhatARunEndedWithCountsAboveItsLastEpoch) {
+  const ScratchFolder scratch;
+  put(scratch / "metrics.jsonl", kMetrics);
+  EXPECT_EQ(hash_of(read_run(scratch.path())), "11bb");
+  put(scratch / "result.json", R"({"step":25,"parameter_hash":"22cc"})");
+  EXPECT_EQ(hash_of(read_run(scratch.path())), "22cc");
+  EXPECT_EQ(steps_of(read_run(scratch.path())), 25);
 }
 
 TEST(RunFiles, MetricsAreEnough) {

@@ -178,7 +178,7 @@ TEST(Compare, ARunARowTheBestFirstWithWhatDiffers) {
   const std::vector<RunFiles> runs{a_run("slow", {epoch(1, 0.5, 0.7), epoch(2, 0.4, 0.6)}, {{"lr", "0.1"}, {"seed", "1"}}),
                                    a_run("fast", {epoch(1, 0.6, 0.8)}, {{"lr", "0.2"}, {"seed", "1"}}), a_run("none", {}, {{"seed", "1"}})};
   const std::vector<std::vector<std::string>> expected{
-      {"run", "lr", "best validation_accuracy", "best epoch", "epochs", "steps", "parameter hash", "samples/s"},
+      {"run", "lr", "best validation_accuracy", "best epoch", "epochs", "steps done", "parameter hash", "samples/s"},
       {"fast", "0.2", "0.8", "1", "1", "10", "0123456789ab", "100"},
       {"slow", "0.1", "0.7", "1", "2", "20", "0123456789ab", "150"},
       {"none", "-", "-", "-", "0", "-", "-", "-"}};
