@@ -45,7 +45,7 @@ if [[ $browser ]]; then
   charts=$(grep -o '<figure' "$work/page.html" | wc -l)
   cursors=$(grep -o 'class="cursor"' "$work/page.html" | wc -l)
   curves=$(grep -oE 'class="line" d="M[0-9. ]+L' "$work/page.html" | wc -l)
-  ((charts == 5 && cursors == charts)) || fail "$charts charts of 5, $cursors with a cursor"
+  ((charts == 6 && cursors == charts)) || fail "$charts charts of 6, $cursors with a cursor"
   ((curves >= charts)) || fail "$curves curves in $charts charts"
   # What Chromium itself asks its maker is not the page's.
   requested=$(grep -oE '"url":"(https?|ftp|wss?):[^"]*"' "$work/page.json" | grep -vE '"https?://[a-z0-9.-]*(google|googleapis|gvt1)[.]com/' || true)
