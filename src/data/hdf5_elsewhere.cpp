@@ -66,11 +66,11 @@ std::string missing_source(const Call& call, hid_t creation, const std::filesyst
   return "";
 }
 
-/// Copies all datasets of a file into NAME.unpacked.h5 beside it, those in chunks with gzip.
+/// Copies all datasets of a file into NAME.unpacked.h5 beside it, as they are read best: in one piece each, not packed.
 std::string unpack_command(const std::filesystem::path& file) {
   return fmt::format(
       "python3 -c \"import h5py; a = h5py.File('{}'); b = h5py.File('{}', 'x'); names = []; a.visit(names.append); "
-      "[b.create_dataset(n, data=a[n][()], dtype=a[n].dtype, chunks=a[n].chunks, compression=a[n].chunks and 'gzip') "
+      "[b.create_dataset(n, data=a[n][()], dtype=a[n].dtype) "
       "for n in names if isinstance(a[n], h5py.Dataset)]\"",
       file.string(), std::filesystem::path(file).replace_extension(".unpacked.h5").string());
 }
