@@ -30,8 +30,13 @@ day_options() {
     if [[ $short ]]; then out=$runs; else out=experiments/$name; fi
   fi
   command -v "$lockstep" >/dev/null || die "there is no $lockstep; build it with ./launch/quickstart, or name the program in LOCKSTEP"
+  local marker=$runs/.made-by-experiments
+  if [[ -e $runs && ! -e $marker && -n $(ls -A "$runs") ]]; then
+    die "--runs $runs: holds something that no earlier start has made; remove it, or name another folder"
+  fi
   rm -rf "$runs"
   mkdir -p "$runs" "$out"
+  touch "$marker"
 }
 
 # python_with MODULE...: ends with 77 (a test that is skipped) where LOCKSTEP_PYTHON lacks one of them.

@@ -57,6 +57,11 @@ Found from_idx(const po::variables_map& values) {
   return found;
 }
 
+bool drops_missing(const po::variables_map& values) {
+  constexpr std::array<std::string_view, 2> kMissing{"error", "drop"};
+  return choice(values, "missing", kMissing) == 1;
+}
+
 Found from_csv(const po::variables_map& values) {
   CsvOptions options;
   const std::string delimiter = text(values, "delimiter");
@@ -70,13 +75,12 @@ Found from_csv(const po::variables_map& values) {
   options.targets = texts(values, "target");
   options.ignored = texts(values, "ignore");
   options.one_hot = texts(values, "one-hot");
-  constexpr std::array<std::string_view, 3> kTask{"auto", "classification", "regression"};
+  constexpr std::array<std::string_view, 4> kTask{"auto", "classification", "regression", "several"};
   options.task = static_cast<CsvTask>(choice(values, "task", kTask));
-  constexpr std::array<std::string_view, 2> kMissing{"error", "drop"};
-  options.drop_missing = choice(values, "missing", kMissing) == 1;
+  options.drop_missing = drops_missing(values);
   const std::string file = needed(values, "data", "the table");
   const CsvForm form = csv_form(file, options);
-  Found found{csv_rows(file, form), {}, form.classifies() ? form.targets[0].values : Texts(), form.describe()};
+  Found found{csv_rows(file, form), {}, form.class_names(), form.describe()};
   if (values.contains("test")) {
     found.test = csv_rows(text(values, "test"), form);
   }
@@ -101,9 +105,13 @@ Found from_hdf5(const po::variables_map& values) {
   if (sources.empty()) {
     throw UsageError("--input is missing: what the model reads of the files, such as features=/images");
   }
-  const auto open = [&](const std::string& list) { return rows_of(Dataset::open(DataFiles{expand_files(list), sources})); };
-  return {open(needed(values, "data", "the HDF5 files")),
-          values.contains("test") ? std::optional(open(text(values, "test"))) : std::nullopt,
+  std::vector<FieldSource> of_test = sources;
+  std::erase_if(of_test, [](const FieldSource& source) { return source.role == Role::weight; });
+  const auto open = [](const std::string& list, const std::vector<FieldSource>& fields) {
+    return rows_of(Dataset::open(DataFiles{expand_files(list), fields}));
+  };
+  return {open(needed(values, "data", "the HDF5 files"), sources),
+          values.contains("test") ? std::optional(open(text(values, "test"), of_test)) : std::nullopt,
           {},
           ""};
 }
@@ -120,8 +128,8 @@ struct Format {
 constexpr std::array kFormats{
     Format{"idx", " images labels test-images test-labels ", from_idx},
     Format{"csv", " data test target ignore one-hot delimiter header task missing ", from_csv},
-    Format{"npy", " input target weight test-input test-target ", from_npy},
-    Format{"hdf5", " data test input target weight ", from_hdf5},
+    Format{"npy", " input target weight test-input test-target missing ", from_npy},
+    Format{"hdf5", " data test input target weight missing ", from_hdf5},
     Format{"cifar10", " data ", from_cifar10},
     Format{"png", " data ", from_png},
 };
@@ -146,16 +154,17 @@ void add_options(po::options_description& options) {
       ("input", po::value<Texts>()->value_name("[NAME=]PATH[:HOW]"),
        "npy: a file; hdf5: a path in the files; :nhwc, :index (whole numbers), :real, :raw (not normalised). May be given again")  //
       ("target", po::value<Texts>()->value_name("[NAME=]PATH[:HOW]"),
-       "what to predict; also :one-hot. csv: a column. May be given again")                                                           //
-      ("weight", po::value<std::string>()->value_name("PATH"), "npy, hdf5: of each training sample in the loss")                      //
-      ("test-input", po::value<Texts>()->value_name("[NAME=]FILE[:HOW]"), "npy: of the test part")                                    //
-      ("test-target", po::value<Texts>()->value_name("[NAME=]FILE[:HOW]"), "npy: of the test part")                                   //
-      ("ignore", po::value<Texts>()->value_name("COLUMN"), "csv: leave it out. May be given again")                                   //
-      ("one-hot", po::value<Texts>()->value_name("COLUMN"), "csv: a column of 0 and 1 for each of its values. May be given again")    //
-      ("delimiter", po::value<std::string>()->default_value(""), "csv: by default the first of tab ; , and space in the first line")  //
-      ("header", po::value<std::string>()->default_value("auto"), "csv: auto (if the first line is not all numbers), yes or no")      //
-      ("task", po::value<std::string>()->default_value("auto"), "csv: auto, classification or regression")                            //
-      ("missing", po::value<std::string>()->default_value("error"), "csv: error, or drop: leave out rows that lack a value");
+       "what to predict; also :one-hot. csv: a column. May be given again")                                                              //
+      ("weight", po::value<std::string>()->value_name("PATH"), "npy, hdf5: of each training sample in the loss")                         //
+      ("test-input", po::value<Texts>()->value_name("[NAME=]FILE[:HOW]"), "npy: of the test part")                                       //
+      ("test-target", po::value<Texts>()->value_name("[NAME=]FILE[:HOW]"), "npy: of the test part")                                      //
+      ("ignore", po::value<Texts>()->value_name("COLUMN"), "csv: leave it out. May be given again")                                      //
+      ("one-hot", po::value<Texts>()->value_name("COLUMN"), "csv: a column of 0 and 1 for each of its values. May be given again")       //
+      ("delimiter", po::value<std::string>()->default_value(""), "csv: by default the first of tab ; , and space in the first line")     //
+      ("header", po::value<std::string>()->default_value("auto"), "csv: auto (if the first line is not all numbers), yes or no")         //
+      ("task", po::value<std::string>()->default_value("auto"), "csv: auto, classification, regression or several (labels of 0 and 1)")  //
+      ("missing", po::value<std::string>()->default_value("error"),
+       "csv, npy, hdf5: error, or drop: leave out rows that lack a value, or hold NaN or infinity");
 }
 
 const Format& chosen_format(const po::variables_map& values) {
@@ -191,6 +200,10 @@ int run_import(const Arguments& arguments) {
   const std::string out = values["out"].as<std::string>();
   const double fraction = values["test-fraction"].as<double>();
   Found found = chosen_format(values).read(values);
+  if (drops_missing(values)) {
+    found.train = finite_rows(std::move(found.train));
+    found.test = found.test ? std::optional(finite_rows(*std::move(found.test))) : std::nullopt;
+  }
   if (fraction != 0) {
     if (found.test) {
       throw UsageError("there is a test part already, so --test-fraction is not for this");

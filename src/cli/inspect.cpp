@@ -20,8 +20,8 @@ int run_inspect(const Arguments& arguments) {
     return 0;
   }
   const po::variables_map& values = options.values();
-  const InspectOptions how{values["lanes"].as<std::int64_t>(), values["classes"].as<std::int64_t>()};
   const std::string data = values["data"].as<std::string>();
+  const InspectOptions how{values["lanes"].as<std::int64_t>(), values["classes"].as<std::int64_t>(), data};
   const std::vector<FieldSource> sources = field_sources(values);
   std::cout << (sources.empty() ? inspect(data, how) : inspect_dataset(Dataset::open({expand_files(data), sources}), how));
   return 0;

@@ -152,6 +152,32 @@ void for_each_row(Table& table, const CsvForm& form, std::vector<std::string> ce
   }
 }
 
+double target_number(const Table& table, const CsvForm::Column& column, const std::string& cell) {
+  const std::optional<double> value = number(cell);
+  if (!value) {
+    throw DataError(
+        fmt::format("{}: the target '{}' holds '{}', which is no number.\n"
+                    "  Choose another --target, or take its values as classes: as the only --target, with --task classification.",
+                    table.place(), column.name, cell));
+  }
+  return *value;
+}
+
+bool is_0_or_1(const std::string& cell) {
+  const std::optional<double> value = number(cell);
+  return value == 0.0 || value == 1.0;
+}
+
+std::int32_t label_of(const Table& table, const CsvForm::Column& column, const std::string& cell) {
+  if (!is_0_or_1(cell)) {
+    throw DataError(
+        fmt::format("{}: the target '{}' holds '{}', but several labels are 0 or 1 each.\n"
+                    "  Choose other columns with --target, or give --task regression for numbers.",
+                    table.place(), column.name, cell));
+  }
+  return *number(cell) == 1 ? 1 : 0;
+}
+
 double feature_number(const Table& table, const CsvForm::Column& column, const std::string& cell) {
   const std::optional<double> value = number(cell);
   if (!value) {
@@ -212,17 +238,23 @@ void choose_columns(CsvForm& form, const std::string& file) {
   }
 }
 
-/// Whether the target's values are classes.
-bool are_classes(const CsvForm& form, const std::set<std::string>& values) {
-  if (form.options.task != CsvTask::by_values || form.targets.size() > 1) {
-    return form.options.task == CsvTask::classification;
+/// What the targets, with the values that each holds, are for.
+CsvTask task_of(const CsvForm& form, const std::vector<std::set<std::string>>& targets) {
+  if (form.options.task != CsvTask::by_values) {
+    return form.options.task;
   }
+  if (targets.size() > 1) {
+    const auto are_labels = [](const std::set<std::string>& values) { return std::ranges::all_of(values, is_0_or_1); };
+    return std::ranges::all_of(targets, are_labels) ? CsvTask::several : CsvTask::regression;
+  }
+  const std::set<std::string>& values = targets[0];
   const auto whole = [](const std::string& v) {
     const auto value = number(v);
     return value && *value == std::floor(*value) && v.find_first_of(".eE") == std::string::npos;
   };
-  return std::ranges::any_of(values, [](const std::string& v) { return !number(v); }) ||
-         (values.size() <= kFewValues && std::ranges::all_of(values, whole));
+  const bool classes = std::ranges::any_of(values, [](const std::string& v) { return !number(v); }) ||
+                       (values.size() <= kFewValues && std::ranges::all_of(values, whole));
+  return classes ? CsvTask::classification : CsvTask::regression;
 }
 
 /// Rows as numbers, handed on some at a time.
@@ -240,10 +272,11 @@ class RowBuffer {
       *(features_.end() - std::ssize(feature.values) + place_of(table, feature, row[feature.place])) = 1;
     }
     for (const CsvForm::Column& target : form_.targets) {
-      if (form_.classifies()) {
-        classes_.push_back(place_of(table, target, row[target.place]));
+      const std::string& cell = row[target.place];
+      if (form_.task == CsvTask::regression) {
+        numbers_.push_back(static_cast<float>(target_number(table, target, cell)));
       } else {
-        numbers_.push_back(static_cast<float>(feature_number(table, target, row[target.place])));
+        classes_.push_back(form_.classifies() ? place_of(table, target, cell) : label_of(table, target, cell));
       }
     }
     if (++held_ == kRowsAtOnce) {
@@ -253,7 +286,7 @@ class RowBuffer {
 
   void flush() {
     if (held_ > 0) {
-      const auto labels = form_.classifies() ? std::as_bytes(std::span(classes_)) : std::as_bytes(std::span(numbers_));
+      const auto labels = form_.task == CsvTask::regression ? std::as_bytes(std::span(numbers_)) : std::as_bytes(std::span(classes_));
       take_(std::array{std::as_bytes(std::span(features_)), labels});
     }
     features_.clear();
@@ -282,12 +315,22 @@ std::string CsvForm::describe() const {
   for (const Column& target : targets) {
     of.push_back("'" + target.name + "'");
   }
-  return fmt::format("{} features; {} {}", width, classifies() ? fmt::format("{} classes of", targets[0].values.size()) : "numbers of",
-                     fmt::join(of, ", "));
+  const std::string what = classifies()               ? fmt::format("{} classes of", targets[0].values.size())
+                           : task == CsvTask::several ? "labels of 0 and 1 (train with --loss sigmoid-cross-entropy):"
+                                                      : "numbers of";
+  return fmt::format("{} features; {} {}", width, what, fmt::join(of, ", "));
+}
+
+std::vector<std::string> CsvForm::class_names() const {
+  std::vector<std::string> names_of_targets;
+  for (const Column& target : targets) {
+    names_of_targets.push_back(target.name);
+  }
+  return classifies() ? targets[0].values : task == CsvTask::several ? names_of_targets : std::vector<std::string>();
 }
 
 CsvForm csv_form(const std::filesystem::path& file, const CsvOptions& options) {
-  CsvForm form{options, false, ',', {}, {}, {}};
+  CsvForm form{options, options.task, false, ',', {}, {}, {}};
   Table table(file, options.delimiter);
   std::vector<std::string> cells;
   if (!table.next(cells)) {
@@ -299,11 +342,14 @@ CsvForm csv_form(const std::filesystem::path& file, const CsvOptions& options) {
   if (options.task == CsvTask::classification && form.targets.size() > 1) {
     throw UsageError("--task classification takes one --target");
   }
+  if (options.task == CsvTask::several && form.targets.size() < 2) {
+    throw UsageError("--task several takes more than one --target; one of 0 and 1 is for --task classification");
+  }
   std::set<std::size_t> texts;
   for (const std::string& name : options.one_hot) {
     texts.insert(column(form, name, file.string()));
   }
-  std::set<std::string> target_values;
+  std::vector<std::set<std::string>> target_values(form.targets.size());
   std::vector<std::set<std::string>> values(form.features.size());
   for_each_row(table, form, cells, !form.header, [&](const std::vector<std::string>& row) {
     for (std::size_t f = 0; f < form.features.size(); ++f) {
@@ -314,20 +360,23 @@ CsvForm csv_form(const std::filesystem::path& file, const CsvOptions& options) {
         static_cast<void>(feature_number(table, feature, row[feature.place]));
       }
     }
-    if (target_values.size() <= kMostClasses) {
-      target_values.insert(row[form.targets[0].place]);
+    for (std::size_t t = 0; t < form.targets.size(); ++t) {
+      if (target_values[t].size() <= kMostClasses) {
+        target_values[t].insert(row[form.targets[t].place]);
+      }
     }
   });
   for (std::size_t f = 0; f < form.features.size(); ++f) {
     form.features[f].values = in_order(values[f]);
   }
-  if (are_classes(form, target_values)) {
-    if (target_values.size() > kMostClasses) {
+  form.task = task_of(form, target_values);
+  if (form.classifies()) {
+    if (target_values[0].size() > kMostClasses) {
       throw DataError(
           fmt::format("{}: the column '{}' has more than {} values, which are no classes.\n  Give --task regression for numbers.",
                       file.string(), form.targets[0].name, kMostClasses));
     }
-    form.targets[0].values = in_order(target_values);
+    form.targets[0].values = in_order(target_values[0]);
   }
   return form;
 }
@@ -340,10 +389,10 @@ RowSource csv_rows(const std::filesystem::path& file, const CsvForm& form) {
   const auto targets = static_cast<std::int64_t>(form.targets.size());
   RowSource source;
   source.fields = {{"features", {width}, DType::f32},
-                   {"labels", targets > 1 ? Shape{targets} : Shape(), form.classifies() ? DType::i32 : DType::f32}};
-  source.normalised = {"features", "labels"};
-  if (form.classifies()) {
-    source.normalised.erase("labels");
+                   {"labels", targets > 1 ? Shape{targets} : Shape(), form.task == CsvTask::regression ? DType::f32 : DType::i32}};
+  source.normalised = {"features"};
+  if (form.task == CsvTask::regression) {
+    source.normalised.insert("labels");
   }
   const auto rows = [file, form](const auto& visit) {
     Table table(file, form.delimiter);

@@ -9,7 +9,7 @@
 
 namespace lockstep {
 
-enum class CsvTask : std::uint8_t { by_values, classification, regression };
+enum class CsvTask : std::uint8_t { by_values, classification, regression, several };
 
 /// How to take the columns of a table of text. Columns are named as in the header, or by number from 1.
 struct CsvOptions {
@@ -18,8 +18,9 @@ struct CsvOptions {
   std::vector<std::string> targets{};  ///< empty: the last column
   std::vector<std::string> ignored{};
   std::vector<std::string> one_hot{};  ///< columns of text that become a column of 0 and 1 for each of their values
-  CsvTask task = CsvTask::by_values;   ///< by values: classes if the one target is text, or whole numbers of at most 20 values
-  bool drop_missing = false;           ///< leave out rows with an empty cell, NA, NaN, null or ?; else these are errors
+  /// By values: one target is classes if it is text, or whole numbers of at most 20 values; several are labels if all hold only 0 and 1.
+  CsvTask task = CsvTask::by_values;
+  bool drop_missing = false;  ///< leave out rows with an empty cell, NA, NaN, null or ?; else these are errors
 };
 
 /// What the columns of a training table come to.
@@ -30,12 +31,15 @@ struct CsvForm {
     std::vector<std::string> values{};  ///< of a one-hot column, in order
   };
   CsvOptions options;
+  CsvTask task;  ///< as found; never by_values
   bool header = false;
   char delimiter = ',';
   std::vector<std::string> names;  ///< of all columns
   std::vector<Column> features;
   std::vector<Column> targets;  ///< where they are classes, `values` are their names
-  [[nodiscard]] bool classifies() const { return !targets.empty() && !targets[0].values.empty(); }
+  [[nodiscard]] bool classifies() const { return task == CsvTask::classification; }
+  /// Of classes their values, of several labels the names of their columns, else none.
+  [[nodiscard]] std::vector<std::string> class_names() const;
   /// "8 features; classes of 'kind': cat, dog"
   [[nodiscard]] std::string describe() const;
 };
@@ -44,8 +48,8 @@ struct CsvForm {
 /// Throws DataError naming line and column, UsageError for columns that are not there.
 [[nodiscard]] CsvForm csv_form(const std::filesystem::path& file, const CsvOptions& options);
 
-/// features f32 [columns]; labels i32 [] for classes, else f32 [] or [targets]; all f32 normalised. Reads the table once to count its rows.
-/// Throws DataError for a table of another form.
+/// features f32 [columns]; labels i32 [] for classes, i32 [targets] of 0 and 1 for several labels, else f32 [] or [targets]; all f32
+/// normalised. Reads the table once to count its rows. Throws DataError for a table of another form.
 [[nodiscard]] RowSource csv_rows(const std::filesystem::path& file, const CsvForm& form);
 
 }  // namespace lockstep

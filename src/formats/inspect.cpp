@@ -36,6 +36,33 @@ std::string class_lines(const Dataset& dataset, const DatasetSummary& found) {
   return text.empty() ? "" : "  classes:\n" + text;
 }
 
+/// The command, or the advice, that makes the dataset anew with further options.
+std::string mend(const Dataset& dataset, const InspectOptions& options, const std::string& further) {
+  if (dataset.readings().empty()) {
+    return fmt::format("Mend it: run the lockstep import that made it again, with{} and another --out.", further);
+  }
+  std::string fields;
+  for (const FieldReading& reading : dataset.readings()) {
+    const char* const option = reading.source.role == Role::input ? "input" : reading.source.role == Role::target ? "target" : "weight";
+    fields += fmt::format(" --{} {}", option, reading.source.text());
+  }
+  return fmt::format("Mend it with: lockstep import hdf5 --data '{}'{}{} --out DIR",
+                     options.data.empty() ? dataset.path().string() : options.data, fields, further);
+}
+
+/// How to mend a label out of the range.
+std::string mend_label(std::int32_t label, std::int64_t asked, std::int64_t names) {
+  if (label < 0) {
+    return fmt::format("Classes count from 0: leave these rows out, or add {} to all labels.", -static_cast<std::int64_t>(label));
+  }
+  const std::int64_t needed = std::int64_t{label} + 1;
+  if (asked > 0) {
+    return fmt::format("Give --classes {}, or subtract 1 from all labels if they count from 1.", needed);
+  }
+  return fmt::format("Run the lockstep import that made it again, with a name for each: --classes with {} names instead of {}.", needed,
+                     names);
+}
+
 /// What is wrong with the labels.
 std::vector<std::string> label_verdict(const Dataset& dataset, const DatasetSummary& found, std::int64_t asked) {
   std::vector<std::string> lines;
@@ -43,10 +70,11 @@ std::vector<std::string> label_verdict(const Dataset& dataset, const DatasetSumm
   const std::int64_t classes = asked > 0 ? asked : names;
   for (const auto& [label, rows] : found.classes) {
     if (lines.size() < kMostClassesShown && (label < 0 || (classes > 0 && label >= classes))) {
-      lines.push_back(
-          fmt::format("/labels holds the class {} in {} rows, but {}. Import again with labels and names that fit.", label, rows,
-                      classes > 0 ? fmt::format("there are {} {} (0..{})", classes, asked > 0 ? "classes" : "class names", classes - 1)
-                                  : "classes count from 0"));
+      lines.push_back(fmt::format("/labels holds the class {} in {} rows, but {}. {}", label, rows,
+                                  classes > 0
+                                      ? fmt::format("there are {} {} (0..{})", classes, asked > 0 ? "classes" : "class names", classes - 1)
+                                      : "that is no class",
+                                  mend_label(label, asked, names)));
     }
   }
   if (!found.classes.empty()) {
@@ -60,7 +88,7 @@ std::vector<std::string> label_verdict(const Dataset& dataset, const DatasetSumm
 }
 
 /// What is slow or useless in how the fields of files made elsewhere are stored.
-std::vector<std::string> storage_verdict(const Dataset& dataset) {
+std::vector<std::string> storage_verdict(const Dataset& dataset, const InspectOptions& options) {
   std::vector<std::string> lines;
   const Hdf5File file = Hdf5File::open(dataset.shard_name(0));
   for (const FieldReading& reading : dataset.readings()) {
@@ -78,12 +106,7 @@ std::vector<std::string> storage_verdict(const Dataset& dataset) {
     }
   }
   if (!lines.empty()) {
-    std::string fields;
-    for (const FieldReading& reading : dataset.readings()) {
-      const char* const option = reading.source.role == Role::input ? "input" : reading.source.role == Role::target ? "target" : "weight";
-      fields += fmt::format(" --{} {}", option, reading.source.text());
-    }
-    lines.back() += fmt::format(" Mend it with: lockstep import hdf5 --data '{}'{} --out DIR", dataset.shard_name(0), fields);
+    lines.back() += " " + mend(dataset, options, "");
   }
   return lines;
 }
@@ -96,17 +119,20 @@ std::vector<std::string> verdict(const Dataset& dataset, const DatasetSummary& f
   }
   for (std::size_t f = 0; f < found.fields.size(); ++f) {
     if (found.fields[f].bad > 0) {
-      lines.push_back(
-          fmt::format("/{} holds {} values that are NaN or infinite, the first {}. Training would diverge: leave these rows out.",
-                      dataset.fields()[f].name, found.fields[f].bad, found.fields[f].first_bad));
+      lines.push_back(fmt::format("/{} holds {} values that are NaN or infinite, the first {}. Training would diverge. {}",
+                                  dataset.fields()[f].name, found.fields[f].bad, found.fields[f].first_bad,
+                                  mend(dataset, options, " --missing drop")));
     }
   }
   std::ranges::copy(label_verdict(dataset, found, options.classes), std::back_inserter(lines));
   if (!dataset.readings().empty()) {
-    std::ranges::copy(storage_verdict(dataset), std::back_inserter(lines));
+    std::ranges::copy(storage_verdict(dataset, options), std::back_inserter(lines));
   }
-  if (const std::string line = chunk_verdict(std::ssize(dataset.chunks()), dataset.bytes(), options.lanes); !line.empty()) {
-    lines.push_back(line);
+  if (const auto chunks = chunk_verdict(std::ssize(dataset.chunks()), dataset.rows(), dataset.bytes(), options.lanes)) {
+    lines.push_back(chunks->trouble);
+    if (chunks->chunk_rows > 0) {
+      lines.back() += " " + mend(dataset, options, fmt::format(" --chunk-rows {}", chunks->chunk_rows));
+    }
   }
   return lines;
 }
@@ -176,17 +202,17 @@ std::string list_file(const std::filesystem::path& path) {
   return text + fmt::format("Say what to read of it, such as: lockstep inspect {} --input /images --target /labels\n", path.string());
 }
 
-std::string chunk_verdict(std::int64_t chunks, std::size_t dataset_bytes, std::int64_t asked) {
+std::optional<ChunkVerdict> chunk_verdict(std::int64_t chunks, std::int64_t rows, std::size_t dataset_bytes, std::int64_t asked) {
   const std::vector<std::int64_t> judged = asked > 0 ? std::vector{asked} : std::vector{kFewLanes, kManyLanes};
   for (const std::int64_t lanes : judged) {
     if (chunks < 10 * lanes && default_order(dataset_bytes) == OrderKind::chunk) {
-      return fmt::format(
-          "{} chunks are fewer than 10 for each of {} lanes: more than 1.1 × the data would be read. "
-          "Import again with a smaller --chunk-rows, or take at most {} lanes.",
-          chunks, lanes, std::max<std::int64_t>(1, chunks / 10));
+      return ChunkVerdict{fmt::format("{} chunks are fewer than 10 for each of {} lanes: more than 1.1 × the data would be read. "
+                                      "Train with at most {} lanes.",
+                                      chunks, lanes, std::max<std::int64_t>(1, chunks / 10)),
+                          rows / (10 * lanes)};
     }
   }
-  return "";
+  return std::nullopt;
 }
 
 std::string inspect(const std::filesystem::path& path, const InspectOptions& options) {

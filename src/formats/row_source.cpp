@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <map>
@@ -37,7 +38,8 @@ std::map<std::string, Statistics> look_through(const RowSource& source, const st
   source.read([&](std::span<const std::span<const std::byte>> values) {
     for (std::size_t f = 0; f < values.size(); ++f) {
       summary.add(f, values[f], row, where);
-      if (source.fields[f].name == "labels" && source.fields[f].dtype == DType::i32 && !options.class_names.empty()) {
+      if (source.fields[f].name == "labels" && source.fields[f].dtype == DType::i32 && source.fields[f].sample.rank() == 0 &&
+          !options.class_names.empty()) {
         check_class_names(values[f], row, options.class_names.size(), where);
       }
     }
@@ -54,10 +56,28 @@ std::map<std::string, Statistics> look_through(const RowSource& source, const st
   return statistics;
 }
 
-void write(const RowSource& source, const std::filesystem::path& folder, const DatasetOptions& options) {
-  DatasetWriter writer(folder, source.fields, source.rows, options);
+/// Weights are for training alone.
+RowSource without_weight(const RowSource& source) {
+  const auto found = std::ranges::find(source.fields, "weight", &Field::name);
+  if (found == source.fields.end()) {
+    return source;
+  }
+  RowSource result = source;
+  const auto at = found - source.fields.begin();
+  result.fields.erase(result.fields.begin() + at);
+  result.normalised.erase("weight");
+  result.read = [source, at](const RowSink& take) {
+    source.read([&](std::span<const std::span<const std::byte>> values) {
+      std::vector<std::span<const std::byte>> kept(values.begin(), values.end());
+      kept.erase(kept.begin() + at);
+      take(kept);
+    });
+  };
+  return result;
+}
+
+void append_all(DatasetWriter& writer, const RowSource& source) {
   source.read([&](std::span<const std::span<const std::byte>> values) { writer.append(values); });
-  writer.close();
 }
 
 /// The rows that are chosen, in their order.
@@ -86,9 +106,10 @@ RowSource filtered(const RowSource& source, std::int64_t rows, const std::functi
 
 }  // namespace
 
-void import_rows(const RowSource& train, const std::optional<RowSource>& test, const std::filesystem::path& out,
+void import_rows(const RowSource& train, const std::optional<RowSource>& test_part, const std::filesystem::path& out,
                  const ImportOptions& options) {
-  if (test && test->fields != train.fields) {
+  const std::optional<RowSource> test = test_part ? std::optional(without_weight(*test_part)) : std::nullopt;
+  if (test && test->fields != without_weight(train).fields) {
     throw DataError("the test rows have other fields, shapes or types than the training rows.\n  Give files of the same form.");
   }
   const std::map<std::string, Statistics> statistics = look_through(train, "the training rows", options);
@@ -100,9 +121,25 @@ void import_rows(const RowSource& train, const std::optional<RowSource>& test, c
     write_options.mean = features->second.mean;
     write_options.std = features->second.std;
   }
-  write(train, out / "train", write_options);
+  // Both look for room before either is written, and get their names when both are whole.
+  DatasetWriter train_writer(out / "train", train.fields, train.rows, write_options);
+  write_options.statistics.erase("weight");
+  std::optional<DatasetWriter> test_writer;
   if (test) {
-    write(*test, out / "test", write_options);
+    test_writer.emplace(out / "test", test->fields, test->rows, write_options);
+  }
+  append_all(train_writer, train);
+  if (test) {
+    append_all(*test_writer, *test);
+  }
+  train_writer.close();
+  try {
+    if (test) {
+      test_writer->close();
+    }
+  } catch (...) {
+    std::filesystem::remove_all(out / "train");
+    throw;
   }
 }
 
@@ -120,6 +157,29 @@ RowSource rows_of(const Dataset& dataset) {
     }
   };
   return source;
+}
+
+RowSource finite_rows(RowSource source) {
+  const auto bad = std::make_shared<std::set<std::int64_t>>();
+  std::int64_t first = 0;
+  source.read([&](std::span<const std::span<const std::byte>> values) {
+    for (std::size_t f = 0; f < values.size(); ++f) {
+      const auto width = source.fields[f].sample.elements();
+      const auto elements = source.fields[f].dtype == DType::f32 ? rows_in(source, values) * width : 0;
+      for (std::int64_t i = 0; i < elements; ++i) {
+        float value = 0;
+        std::memcpy(&value, values[f].data() + 4 * i, 4);
+        if (!std::isfinite(value)) {
+          bad->insert(first + i / width);
+        }
+      }
+    }
+    first += rows_in(source, values);
+  });
+  if (bad->empty()) {
+    return source;
+  }
+  return filtered(source, source.rows - std::ssize(*bad), [bad](std::int64_t row) { return !bad->contains(row); });
 }
 
 RowSource first_rows(RowSource source, std::int64_t limit) {

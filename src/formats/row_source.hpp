@@ -33,13 +33,16 @@ struct ImportOptions {
 };
 
 /// Makes the datasets `out`/train and, if asked, `out`/test; both carry the training rows' statistics. Reads each source twice at most.
-/// Throws DataError if the two have other fields, for values that are not finite, labels without a class name, and if `out` already
-/// holds these datasets.
-void import_rows(const RowSource& train, const std::optional<RowSource>& test, const std::filesystem::path& out,
+/// A field `weight` of the test part is left out. Throws DataError if the two have other fields, for values that are not finite, labels
+/// without a class name, and if `out` already holds one of these datasets; then it makes neither.
+void import_rows(const RowSource& train, const std::optional<RowSource>& test_part, const std::filesystem::path& out,
                  const ImportOptions& options);
 
 /// The rows of an open dataset.
 [[nodiscard]] RowSource rows_of(const Dataset& dataset);
+
+/// The rows without NaN and infinite values. Reads the source once.
+[[nodiscard]] RowSource finite_rows(RowSource source);
 
 /// The first so many rows.
 [[nodiscard]] RowSource first_rows(RowSource source, std::int64_t limit);

@@ -206,17 +206,24 @@ TEST(Inspect, TellsClassesAndTroubles) {
   expect_contains(text, "test\n  200 rows");
   expect_contains(text, "-2 … 1, mean");
   expect_contains(text, "dog                     199 rows   99.5 %");
-  expect_contains(text, "! /features holds 1 values that are NaN or infinite, the first in row 150 of shard-00000.h5");
-  expect_contains(text, "! /labels holds the class 5 in 1 rows, but there are 2 class names (0..1)");
+  expect_contains(text,
+                  "! /features holds 1 values that are NaN or infinite, the first in row 150 of shard-00000.h5. Training would "
+                  "diverge. Mend it: run the lockstep import that made it again, with --missing drop and another --out.");
+  expect_contains(text,
+                  "! /labels holds the class 5 in 1 rows, but there are 2 class names (0..1). Run the lockstep import that made it again, "
+                  "with a name for each");
   EXPECT_EQ(text.find("does not match its checksum"), std::string::npos);
 }
 
 TEST(Inspect, JudgesTheNumberOfChunks) {
   const std::size_t large = std::size_t{1} << 30;
-  expect_contains(chunk_verdict(79, large), "79 chunks are fewer than 10 for each of 8 lanes");
-  expect_contains(chunk_verdict(639, large), "fewer than 10 for each of 64 lanes");
-  EXPECT_EQ(chunk_verdict(640, large), "");
-  EXPECT_EQ(chunk_verdict(5, 1 << 20), "");
+  const auto few = chunk_verdict(79, 100000, large).value();
+  expect_contains(few.trouble, "79 chunks are fewer than 10 for each of 8 lanes");
+  expect_contains(few.trouble, "Train with at most 7 lanes.");
+  EXPECT_EQ(few.chunk_rows, 1250);
+  expect_contains(chunk_verdict(639, 100000, large).value().trouble, "fewer than 10 for each of 64 lanes");
+  EXPECT_FALSE(chunk_verdict(640, 100000, large).has_value());
+  EXPECT_FALSE(chunk_verdict(5, 100000, 1 << 20).has_value());
 }
 
 }  // namespace

@@ -410,14 +410,28 @@ TEST(Elsewhere, InspectTellsStorageAndTheCommandThatMends) {
     labels[7] = -1;
     file.add("/y", H5T_STD_I64LE, {20000}, labels);
   }
-  const std::string text = inspect_dataset(one.open({input("/x"), target("/y")}), {.classes = 2});
+  const std::string text = inspect_dataset(one.open({input("/x"), target("/y")}), {.classes = 2, .data = "parts/*.h5,b.h5"});
   expect_contains(text, "features is /x: f32 [20000, 64], chunks of [20000, 64], gzip");
   expect_contains(text, "! /x lies in chunks of [20000, 64], gzip of 5000.0 KiB each: each must be unpacked whole");
   expect_contains(text, "! /y lies in chunks of [1] of 0.0 KiB each: reading so many small pieces is slow.");
+  expect_contains(text, "Mend it with: lockstep import hdf5 --data 'parts/*.h5,b.h5' --input features=/x --target labels=/y --out DIR");
   expect_contains(text,
-                  "Mend it with: lockstep import hdf5 --data '" + one.path.string() + "' --input features=/x --target labels=/y --out DIR");
-  expect_contains(text, "! /labels holds the class -1 in 1 rows, but there are 2 classes (0..1)");
-  expect_contains(text, "! /labels holds the class 2 in 19999 rows");
+                  "! /labels holds the class -1 in 1 rows, but there are 2 classes (0..1). Classes count from 0: leave these rows out");
+  expect_contains(text, "! /labels holds the class 2 in 19999 rows, but there are 2 classes (0..1). Give --classes 3");
+  EXPECT_EQ(text.find("--missing drop"), std::string::npos);
+}
+
+TEST(Elsewhere, InspectTellsTheCommandThatLeavesOutNaN) {
+  const OneFile one;
+  {
+    RawFile file(one.path);
+    file.add("/x", H5T_IEEE_F32LE, {3}, {1, std::nan(""), 3});
+    file.add("/y", H5T_STD_I64LE, {3}, {0, 1, 1});
+  }
+  const std::string text = inspect_dataset(one.open({input("/x"), target("/y")}), {});
+  expect_contains(text, "! /features holds 1 values that are NaN or infinite, the first in row 1 of");
+  expect_contains(text, "Mend it with: lockstep import hdf5 --data '" + one.path.string() +
+                            "' --input features=/x --target labels=/y --missing drop --out DIR");
 }
 
 }  // namespace

@@ -61,8 +61,11 @@ if "$python" -c 'import h5py' 2>/dev/null; then
   expect_code 3 'is packed with lzf' usage.log "$lockstep" train --data "$work/lzf.h5" "${fields[@]}" --run "$work/none"
   # The command that the message names makes a file that can be read.
   sed -n "s/.*Convert it where h5py is: python3/\"\$python\"/p" "$work/usage.log" >"$work/convert.sh"
-  (cd "$work" && python=$python bash convert.sh) || fail "the command for lzf failed" "$work/convert.sh"
-  expect_code 0 '/features is|features is' usage.log "$lockstep" inspect "$work/unpacked.h5" --input /features
+  python=$python bash "$work/convert.sh" || fail "the command for lzf failed" "$work/convert.sh"
+  E2E_DATA=$work/lzf.unpacked.h5
+  options=("${common[@]}" "${fields[@]}")
+  train unpacked 2 1
+  [[ $(hash_of unpacked) == "$(hash_of one)" ]] || fail "lzf.unpacked.h5 gives another model" "$work/unpacked.log"
 else
   echo "no h5py: what it writes is left out"
 fi

@@ -91,6 +91,39 @@ TEST(ImportCsv, RegressionTargetsAreStandardisedAndCanBeUnscaled) {
   }
 }
 
+TEST(ImportCsv, SeveralTargetsOfZerosAndOnesAreLabels) {
+  const TemporaryFolder folder;
+  const std::string text = "x,red,big\n1,0,1\n3,1,1.0\n";
+  const auto file = text_file(folder, "a.csv", text);
+  for (const CsvTask task : {CsvTask::by_values, CsvTask::several}) {
+    const CsvForm form = csv_form(file, {.targets = {"red", "big"}, .task = task});
+    EXPECT_EQ(form.class_names(), (std::vector<std::string>{"red", "big"}));
+    const RowSource rows = csv_rows(file, form);
+    EXPECT_EQ(rows.fields.at(1), (Field{"labels", {2}, DType::i32}));
+    EXPECT_EQ(rows.normalised, std::set<std::string>{"features"});
+    EXPECT_EQ(rows_of_field<std::int32_t>(rows, 1), (std::vector<std::int32_t>{0, 1, 1, 1}));
+  }
+  EXPECT_EQ(csv_form(file, {.targets = {"red", "big"}, .task = CsvTask::regression}).task, CsvTask::regression);
+  const auto other = text_file(folder, "b.csv", text + "4,2,0\n");
+  EXPECT_EQ(csv_form(other, {.targets = {"red", "big"}}).task, CsvTask::regression);
+  const RowSource wrong = csv_rows(other, csv_form(other, {.targets = {"red", "big"}, .task = CsvTask::several}));
+  expect_contains(message_of([&] { rows_of_field<std::int32_t>(wrong, 1); }),
+                  "b.csv, line 4: the target 'red' holds '2', but several labels are 0 or 1 each");
+  expect_contains(message_of<Error>([&] { return csv_form(file, {.task = CsvTask::several}); }), "takes more than one --target");
+  import_rows(csv_rows(file, csv_form(file, {.targets = {"red", "big"}})), {}, folder.path() / "out", {.class_names = {"red", "big"}});
+  EXPECT_TRUE(Dataset::open(folder.path() / "out" / "train").statistics("labels").mean.empty());
+}
+
+TEST(ImportCsv, TextInATargetOfNumbersIsNoColumnToLeaveOut) {
+  const TemporaryFolder folder;
+  const auto file = text_file(folder, "a.csv", "x,y\n1,2\n3,red\n");
+  const RowSource rows = csv_rows(file, csv_form(file, {.task = CsvTask::regression}));
+  const std::string refusal = message_of([&] { rows_of_field<float>(rows, 1); });
+  expect_contains(
+      refusal, "a.csv, line 3: the target 'y' holds 'red', which is no number.\n  Choose another --target, or take its values as classes");
+  EXPECT_EQ(refusal.find("--ignore"), std::string::npos);
+}
+
 TEST(ImportCsv, GzipAndOtherRowsOfTheSameForm) {
   const TemporaryFolder folder;
   const std::string text = "x\tkind\n1\tb\n2\ta\n";
@@ -157,6 +190,36 @@ TEST(ImportRows, SplitsByKeyAndLimits) {
   EXPECT_THROW(static_cast<void>(split_source(all, -0.5, 1)), UsageError);
 }
 
+TEST(ImportRows, MakesBothPartsOrNeither) {
+  const TemporaryFolder folder;
+  const auto file = text_file(folder, "a.csv", "a,b\n1,2.5\n2,3.5\n");
+  const RowSource rows = csv_rows(file, csv_form(file, {}));
+  const auto out = folder.path() / "out";
+  std::filesystem::create_directories(out / "test");
+  testing::write_bytes(out / "test" / "mine", {'x'});
+  expect_contains(message_of([&] { import_rows(rows, rows, out, {}); }), "test: already holds something");
+  EXPECT_FALSE(std::filesystem::exists(out / "train"));
+  EXPECT_TRUE(std::filesystem::exists(out / "test" / "mine"));
+  std::filesystem::remove_all(out);
+  RowSource cut = rows;
+  cut.rows = 3;  // more than come
+  expect_contains(message_of([&] { import_rows(rows, cut, out, {}); }), "3 rows were announced, but 2 appended");
+  EXPECT_TRUE(std::filesystem::is_empty(out));
+  import_rows(rows, rows, out, {});
+  EXPECT_EQ(Dataset::open(out / "test").rows(), 2);
+}
+
+TEST(ImportRows, LeavesOutRowsThatAreNotFinite) {
+  const TemporaryFolder folder;
+  const auto file = text_file(folder, "a.csv", "a,b,c\n1,2,0.5\ninf,2,0.5\n3,-inf,0.5\n4,5,inf\n6,7,1.5\n");
+  const RowSource all = csv_rows(file, csv_form(file, {}));
+  const RowSource kept = finite_rows(all);
+  EXPECT_EQ(kept.rows, 2);
+  EXPECT_EQ(rows_of_field<float>(kept, 0), (std::vector<float>{1, 2, 6, 7}));
+  EXPECT_EQ(rows_of_field<float>(kept, 1), (std::vector<float>{0.5, 1.5}));
+  EXPECT_EQ(finite_rows(kept).rows, 2);
+}
+
 // ---- numpy ----
 
 template <class T>
@@ -195,6 +258,27 @@ TEST(ImportNpy, ArraysOfEveryType) {
   EXPECT_EQ(rows_of_field<std::uint8_t>(npy_rows({from(flags)}), 0), (std::vector<std::uint8_t>{1, 0}));
   const auto image = npy<std::uint8_t>(folder, "image.npy", "|u1", "(1, 1, 2, 3)", {1, 2, 3, 4, 5, 6});
   EXPECT_EQ(rows_of_field<std::uint8_t>(npy_rows({from(image, ":nhwc")}), 0), (std::vector<std::uint8_t>{1, 4, 2, 5, 3, 6}));
+}
+
+TEST(ImportNpy, WeightsAreOfTheTrainingPartAlone) {
+  const TemporaryFolder folder;
+  const auto x = from(npy<float>(folder, "x.npy", "<f4", "(3, 1)", {1, 2, 3}));
+  const auto y = from(npy<std::int32_t>(folder, "y.npy", "<i4", "(3,)", {0, 1, 1}), "", Role::target);
+  const auto w = from(npy<float>(folder, "w.npy", "<f4", "(3,)", {1, 2, 3}), "", Role::weight);
+  const RowSource weighted = npy_rows({x, y, w});
+  const RowSource plain = npy_rows({x, y});
+  import_rows(weighted, plain, folder.path() / "one", {});
+  import_rows(weighted, weighted, folder.path() / "two", {});
+  for (const char* out : {"one", "two"}) {
+    const Dataset train = Dataset::open(folder.path() / out / "train");
+    const Dataset test = Dataset::open(folder.path() / out / "test");
+    EXPECT_EQ(train.statistics("weight"), (Statistics{{0}, {2}}));
+    EXPECT_FALSE(test.has_field("weight"));
+    EXPECT_EQ(test.statistics("features"), train.statistics("features"));
+    EXPECT_EQ(test.checksum(), Dataset::open(folder.path() / "one" / "test").checksum());
+  }
+  expect_contains(message_of([&] { import_rows(weighted, npy_rows({x}), folder.path() / "three", {}); }),
+                  "the test rows have other fields");
 }
 
 TEST(ImportNpy, OtherFilesAreRefused) {
