@@ -14,8 +14,8 @@ options=("${common[@]}" "${fields[@]}" --test "$E2E_TEST")
 train one 1 1
 for job in "2 1" "3 2" "5 1 --exchange messages"; do
   read -r -a how <<<"$job"
-  train "p$how" "${how[@]}"
-  same_run one "p$how"
+  train "p${how[0]}" "${how[@]}"
+  same_run one "p${how[0]}"
 done
 train cut 2 1 --steps 20
 [[ $(epochs_of cut) == 0 ]] || fail "20 steps are an epoch already"
@@ -27,11 +27,11 @@ expect_code 0 'test accuracy' evaluate.log "$lockstep" evaluate --run "$work/one
 
 expect_code 0 '2000 training and 500 test rows' import.log \
   "$lockstep" import hdf5 --data "$E2E_DATA" --test "$E2E_TEST" "${fields[@]}" --out "$work/imported"
-files=$E2E_DATA E2E_DATA=$work/imported
+ours=$E2E_DATA E2E_DATA=$work/imported
 options=("${common[@]}")
 train imported 2 1
 same_run one imported
-E2E_DATA=$files
+E2E_DATA=$ours
 
 # Classes as weights: those of class 0 count for nothing.
 options=("${common[@]}" "${fields[@]}" --weight /labels)
@@ -39,6 +39,14 @@ train weighted 1 2
 train weighted3 3 1
 same_run weighted weighted3
 [[ $(hash_of weighted) != "$(hash_of one)" ]] || fail "weights of samples changed nothing"
+
+# The number of a class as a number to predict.
+options=("${common[@]}" --input /features --target /labels:real --validation-fraction 0.1 --checkpoint-every 7)
+train number 1 1
+grep -q ',validation_mae,validation_rmse,validation_r2,' "$work/number/metrics.csv" || fail "a regression has other figures" "$work/number/metrics.csv"
+train number2 3 1 --steps 20
+train number2 2 2 --exchange messages
+same_run number number2
 
 expect_code 0 'features is /features: u8 \[2000, 1, 28, 28\]' inspect.log "$lockstep" inspect "$E2E_DATA" "${fields[@]}"
 expect_code 0 'features is /features: u8 \[2000, 1, 28, 28\]' inspect.log env -C "$shards" "$(realpath "$lockstep")" inspect 'shard-*.h5' "${fields[@]}"
