@@ -15,6 +15,7 @@
 
 #include "cli/nearest.hpp"
 #include "runtime/cores.hpp"
+#include "train/read_number.hpp"
 
 namespace lockstep::cli {
 namespace {
@@ -131,12 +132,11 @@ std::vector<std::string> split_names(const std::string& text) {
 std::vector<std::int64_t> parse_list(const std::string& text) {
   std::vector<std::int64_t> numbers;
   for (const std::string& item : split_names(text)) {
-    std::int64_t number = 0;
-    const auto [end, error] = std::from_chars(item.data(), item.data() + item.size(), number);
-    if (error != std::errc() || end != item.data() + item.size() || number < 1) {
+    const auto number = read_number<std::int64_t>(item);
+    if (!number || *number < 1) {
       throw UsageError(fmt::format("'{}' is no list of positive numbers, such as 256,128", text));
     }
-    numbers.push_back(number);
+    numbers.push_back(*number);
   }
   return numbers;
 }

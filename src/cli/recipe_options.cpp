@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
+#include <algorithm>
 #include <tuple>
+
+#include "train/read_number.hpp"
 
 namespace lockstep::cli {
 namespace {
@@ -11,16 +13,13 @@ namespace {
 using Texts = std::vector<std::string>;
 
 std::pair<double, double> parse_betas(const std::string& text) {
-  double first = 0, second = 0;
-  const char* const end = text.data() + text.size();
-  const auto one = std::from_chars(text.data(), end, first);
-  if (one.ec == std::errc() && one.ptr != end && *one.ptr == ',') {
-    const auto two = std::from_chars(one.ptr + 1, end, second);
-    if (two.ec == std::errc() && two.ptr == end) {
-      return {first, second};
-    }
+  const std::size_t comma = std::min(text.find(','), text.size());
+  const auto first = read_number<double>(text.substr(0, comma));
+  const auto second = read_number<double>(text.substr(std::min(comma + 1, text.size())));
+  if (!first || !second) {
+    throw UsageError(fmt::format("--betas {}: give two numbers, such as 0.9,0.999", text));
   }
-  throw UsageError(fmt::format("--betas {}: give two numbers, such as 0.9,0.999", text));
+  return {*first, *second};
 }
 
 }  // namespace

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <charconv>
 #include <cmath>
 
+#include "train/read_number.hpp"
 #include "train/whole_file.hpp"
 
 namespace lockstep::cli {
@@ -38,13 +38,12 @@ std::vector<double> balanced(const Dataset& training, std::size_t classes) {
 std::vector<double> parse_weights(const std::string& text) {
   std::vector<double> weights;
   for (const std::string& item : split_names(text)) {
-    double weight = 0;
-    const auto [end, error] = std::from_chars(item.data(), item.data() + item.size(), weight);
-    if (error != std::errc() || end != item.data() + item.size() || !(weight >= 0) || !std::isfinite(weight)) {
+    const auto weight = read_number<double>(item);
+    if (!weight || !(*weight >= 0) || !std::isfinite(*weight)) {
       throw UsageError(
           fmt::format("--class-weights {}: '{}' is no weight; give one number from 0 on for each class, or balanced", text, item));
     }
-    weights.push_back(weight);
+    weights.push_back(*weight);
   }
   return weights;
 }

@@ -5,12 +5,12 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <set>
 
 #include "formats/compressed_file.hpp"
 #include "lockstep/error.hpp"
+#include "train/read_number.hpp"
 
 namespace lockstep {
 namespace {
@@ -21,9 +21,7 @@ constexpr std::size_t kRowsAtOnce = 4096;
 
 std::optional<double> number(std::string_view text) {
   text.remove_prefix(text.starts_with('+') ? 1 : 0);
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size() && !text.empty() ? std::optional(value) : std::nullopt;
+  return read_number<double>(text);
 }
 
 bool missing(std::string_view cell) {

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <iterator>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -11,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include "train/read_number.hpp"
 #include "train/whole_file.hpp"
 
 namespace lockstep {
@@ -104,12 +104,11 @@ std::vector<std::vector<TraceSpan>> collect(Communicator& communicator, const st
 Trace trace_of_steps(const std::string& text) {
   const std::size_t colon = text.find(':');
   const auto number = [&](std::size_t begin, std::size_t end) {
-    std::uint64_t value = 0;
-    const auto [stopped, error] = std::from_chars(text.data() + begin, text.data() + end, value);
-    if (error != std::errc() || stopped != text.data() + end) {
+    const auto value = read_number<std::uint64_t>(std::string_view(text).substr(begin, end - begin));
+    if (!value) {
       throw UsageError(fmt::format("--trace {}: give a number of steps, such as 20, or FROM:TO, such as 100:120", text));
     }
-    return value;
+    return *value;
   };
   Trace trace;
   trace.from_start = colon == std::string::npos;

@@ -1,12 +1,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 
 #include "lockstep/error.hpp"
 #include "runtime/cores.hpp"
 #include "train/checkpoint.hpp"
+#include "train/read_number.hpp"
 #include "train/whole_file.hpp"
 
 namespace lockstep {
@@ -25,10 +25,7 @@ std::optional<std::uint64_t> step_of(const fs::path& file) {
   if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) {
     return std::nullopt;
   }
-  std::uint64_t step = 0;
-  const char* const end = name.data() + name.size() - kSuffix.size();
-  const auto [stopped, error] = std::from_chars(name.data() + kPrefix.size(), end, step);
-  return error == std::errc() && stopped == end ? std::optional(step) : std::nullopt;
+  return read_number<std::uint64_t>(std::string_view(name).substr(kPrefix.size(), name.size() - kPrefix.size() - kSuffix.size()));
 }
 
 /// Checkpoint files by step, newest first; none if there is no such folder.

@@ -6,10 +6,10 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <utility>
 
 #include "lockstep/error.hpp"
+#include "train/read_number.hpp"
 
 namespace lockstep {
 namespace {
@@ -28,12 +28,11 @@ Patterned split_pattern(const std::string& text) {
 
 /// A number from 0 on.
 double number(const std::string& digits, const std::string& text, const char* what) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (error != std::errc() || end != digits.data() + digits.size() || !(value >= 0) || value > 1e30) {
+  const auto value = read_number<double>(digits);
+  if (!value || !(*value >= 0) || *value > 1e30) {
     throw UsageError(fmt::format("{}: '{}' is no {}", text, digits, what));
   }
-  return value;
+  return *value;
 }
 
 std::string with_pattern(const std::string& head, const std::string& pattern) {

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <numbers>
 
 #include "lockstep/error.hpp"
+#include "train/read_number.hpp"
 
 namespace lockstep {
 namespace {
@@ -44,12 +44,6 @@ double stepped(const Schedule& schedule, double base, std::uint64_t step, std::u
   return base;
 }
 
-template <class Number>
-bool read(const std::string& text, Number& number) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc() && end == text.data() + text.size();
-}
-
 }  // namespace
 
 Schedule schedule_from(const std::string& text, std::uint64_t warmup) {
@@ -63,16 +57,18 @@ Schedule schedule_from(const std::string& text, std::uint64_t warmup) {
     }
     return {.kind = Kind::one_cycle};
   }
-  Schedule schedule{.kind = Kind::step, .warmup = warmup};
-  const std::size_t colon = text.find(':', 5);
-  if (!text.starts_with("step:") || colon == std::string::npos || !read(text.substr(5, colon - 5), schedule.every) ||
-      !read(text.substr(colon + 1), schedule.factor) || schedule.every == 0 || !(schedule.factor > 0 && schedule.factor <= 1)) {
+  constexpr std::string_view kStep = "step:";
+  const std::string_view numbers = text.starts_with(kStep) ? std::string_view(text).substr(kStep.size()) : "";
+  const std::size_t colon = std::min(numbers.find(':'), numbers.size());
+  const auto every = read_number<std::uint64_t>(numbers.substr(0, colon));
+  const auto factor = read_number<double>(numbers.substr(std::min(colon + 1, numbers.size())));
+  if (!every || !factor || *every == 0 || !(*factor > 0 && *factor <= 1)) {
     throw UsageError(
         fmt::format("--schedule {}: there are constant, step:EPOCHS:FACTOR (such as step:30:0.1, times 0.1 after each 30 epochs), "
                     "cosine and one-cycle",
                     text));
   }
-  return schedule;
+  return {.kind = Kind::step, .every = *every, .factor = *factor, .warmup = warmup};
 }
 
 std::string Schedule::text() const {
