@@ -114,6 +114,15 @@ template <class T>
   return all;
 }
 
+/// Rank 0's text or bytes, of any length, to everyone. Every worker must call it.
+template <class Bytes>
+void share(Communicator& communicator, Bytes& bytes, std::string_view what) {
+  std::uint64_t size = bytes.size();
+  communicator.broadcast(std::as_writable_bytes(std::span(&size, 1)), 0, {what});
+  bytes.resize(size);
+  communicator.broadcast(std::as_writable_bytes(std::span(bytes)), 0, {what});
+}
+
 /// A job of one worker: makes no MPI call.
 [[nodiscard]] std::unique_ptr<Communicator> self_communicator();
 

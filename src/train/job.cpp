@@ -227,14 +227,8 @@ void check_same_machine(const std::string& stored, const std::string& mine, bool
 
 std::optional<Checkpoint> share_checkpoint(Communicator& communicator, const std::optional<Checkpoint>& mine) {
   std::vector<std::byte> bytes = mine ? serialize(*mine) : std::vector<std::byte>();
-  std::uint64_t size = bytes.size();
-  communicator.broadcast(std::as_writable_bytes(std::span(&size, 1)), 0, {"the checkpoint"});
-  if (size == 0) {
-    return std::nullopt;
-  }
-  bytes.resize(size);
-  communicator.broadcast(bytes, 0, {"the checkpoint"});
-  return parse(bytes, "the checkpoint");
+  share(communicator, bytes, "the checkpoint");
+  return bytes.empty() ? std::nullopt : std::optional(parse(bytes, "the checkpoint"));
 }
 
 std::string agree_on_parameters(Communicator& communicator, const FlatLayout& layout, std::span<const float> flat) {
