@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "cli/commands.hpp"
+#include "formats/csv_cell.hpp"
 #include "train/whole_file.hpp"
 
 namespace lockstep::cli {
@@ -36,14 +37,7 @@ std::string csv(const Table& table) {
   std::string text;
   for (const auto& row : table) {
     for (std::size_t c = 0; c < row.size(); ++c) {
-      std::string cell = row[c];
-      if (cell.find_first_of(",\"\n") != std::string::npos) {
-        for (std::size_t at = 0; (at = cell.find('"', at)) != std::string::npos; at += 2) {
-          cell.insert(at, 1, '"');
-        }
-        cell = '"' + cell + '"';
-      }
-      text += (c > 0 ? "," : "") + cell;
+      text += (c > 0 ? "," : "") + csv_cell(row[c]);
     }
     text += '\n';
   }

@@ -46,18 +46,6 @@ std::string measure_of(std::span<const RunFiles> runs) {
   return "train_loss";
 }
 
-const Json* best_epoch(const RunFiles& run, const std::string& measure) {
-  const Json* best = nullptr;
-  for (const Json& line : run.epochs) {
-    const double value = number_at(line, measure);
-    const double best_value = best == nullptr ? value : number_at(*best, measure);
-    if (std::isfinite(value) && (best == nullptr || (less_is_better(measure) ? value < best_value : value > best_value))) {
-      best = &line;
-    }
-  }
-  return best;
-}
-
 std::vector<std::vector<std::string>> compare(std::span<const RunFiles> runs) {
   const std::string measure = measure_of(runs);
   const std::vector<std::string> names = differing_settings(runs);

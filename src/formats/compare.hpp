@@ -14,9 +14,6 @@ namespace lockstep {
 /// Runs that have not finished an epoch do not count.
 [[nodiscard]] std::string measure_of(std::span<const RunFiles> runs);
 
-/// The best epoch by this key; null where there is none with a finite value.
-[[nodiscard]] const RunFiles::Json* best_epoch(const RunFiles& run, const std::string& measure);
-
 /// The rows of a table, the first of them its head: a run a row, the best first; a column for each setting in which the runs differ.
 [[nodiscard]] std::vector<std::vector<std::string>> compare(std::span<const RunFiles> runs);
 

@@ -48,20 +48,21 @@ bool is_share(const std::string& key) {
 bool less_is_better(const std::string& key) { return key.ends_with("loss") || key.ends_with("mae") || key.ends_with("rmse"); }
 std::string value_of(const std::string& key, double value) { return is_share(key) ? percent(value) : number(value); }
 
-const Json* best_epoch(const RunFiles& run) {
-  for (const char* const key : {"validation_loss", "train_loss"}) {
-    const Json* best = nullptr;
-    for (const Json& line : run.epochs) {
-      const double loss = number_at(line, key);
-      if (std::isfinite(loss) && (best == nullptr || loss < number_at(*best, key))) {
-        best = &line;
-      }
-    }
-    if (best != nullptr) {
-      return best;
+const Json* best_epoch(const RunFiles& run, const std::string& measure) {
+  const Json* best = nullptr;
+  for (const Json& line : run.epochs) {
+    const double value = number_at(line, measure);
+    const double best_value = best == nullptr ? value : number_at(*best, measure);
+    if (std::isfinite(value) && (best == nullptr || (less_is_better(measure) ? value < best_value : value > best_value))) {
+      best = &line;
     }
   }
-  return nullptr;
+  return best;
+}
+
+const Json* best_epoch(const RunFiles& run) {
+  const Json* const best = best_epoch(run, "validation_loss");
+  return best != nullptr ? best : best_epoch(run, "train_loss");
 }
 
 const Json* model_epoch(const RunFiles& run) {

@@ -19,6 +19,8 @@ namespace lockstep {
 /// As `key` is told.
 [[nodiscard]] std::string value_of(const std::string& key, double value);
 
+/// The best epoch by this key; null where there is none with a finite value.
+[[nodiscard]] const RunFiles::Json* best_epoch(const RunFiles& run, const std::string& measure);
 /// The epoch of the least validation loss, or training loss where nothing is validated; null without epochs.
 [[nodiscard]] const RunFiles::Json* best_epoch(const RunFiles& run);
 /// The epoch whose parameters are the run's model: the best one where it stops early, else the last; null without epochs.
