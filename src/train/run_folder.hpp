@@ -38,8 +38,7 @@ struct EpochRow {
   [[nodiscard]] std::string csv(std::span<const std::string> names) const;
 };
 
-/// What a run leaves behind: RUN/config.ini, metrics.csv, metrics.jsonl, samples.json, model.safetensors and
-/// checkpoints/.
+/// What a run leaves behind: RUN/config.ini, metrics.csv, metrics.jsonl, samples.json, result.json, model.safetensors and checkpoints/.
 class RunFolder {
  public:
   /// Creates the folder. Throws UsageError naming the system's reason if it cannot be created or written to.
@@ -54,7 +53,8 @@ class RunFolder {
 
   // The rest throws CheckpointError when a file cannot be written; it is then as it was before.
   void write_config(std::string_view text) const;
-  /// At the start: makes both metrics files tell exactly these epochs (none in a new run, a checkpoint's history when going on).
+  /// At the start: makes both metrics files tell exactly these epochs (none in a new run, a checkpoint's history when going on), and
+  /// removes result.json: the run has not ended.
   /// Times that metrics.jsonl already holds for these very epochs stay. metrics.csv has a column for each of these figures.
   void restore_history(std::span<const EpochRow> rows, std::vector<std::string> figures = {});
   /// Adds an epoch to both metrics files.
