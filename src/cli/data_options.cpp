@@ -29,15 +29,6 @@ std::vector<std::filesystem::path> matches(const std::string& pattern) {
   return files;
 }
 
-/// Rank 0's text to everyone.
-std::string share_text(Communicator& communicator, std::string text) {
-  std::uint64_t size = text.size();
-  communicator.broadcast(std::as_writable_bytes(std::span(&size, 1)), 0, {"what the data are"});
-  text.resize(size);
-  communicator.broadcast(std::as_writable_bytes(std::span(text)), 0, {"what the data are"});
-  return text;
-}
-
 /// Ours; a single file without --input is told apart by what it holds.
 Dataset open_ours(const std::filesystem::path& path, const AllStatistics* statistics = nullptr) {
   if (std::filesystem::is_regular_file(path)) {
@@ -55,21 +46,9 @@ Dataset open_others(DataFiles like, const std::string& list, bool targets = true
   return Dataset::open(like);
 }
 
-/// Labels that are zeros and ones to the loss stay so.
-void keep_labels(const po::variables_map& values, AllStatistics& statistics) {
-  if (values["loss"].as<std::string>() == "sigmoid-cross-entropy") {
-    statistics.erase("labels");
-  }
-}
-
-AllStatistics statistics_of(const Dataset& dataset) {
-  AllStatistics all;
-  for (const Field& field : dataset.fields()) {
-    if (const Statistics& statistics = dataset.statistics(field.name); !statistics.mean.empty()) {
-      all[field.name] = statistics;
-    }
-  }
-  return all;
+/// Labels that are zeros and ones to the loss stay so. Whether there was something to leave out.
+bool keep_labels(const po::variables_map& values, AllStatistics& statistics) {
+  return values["loss"].as<std::string>() == "sigmoid-cross-entropy" && statistics.erase("labels") > 0;
 }
 
 /// Rank 0 looks through all rows; it says every now and then that it is still at it, so that nobody takes it for lost.
@@ -145,10 +124,13 @@ RunData open_data(const po::variables_map& values, Communicator& communicator) {
     const std::filesystem::path folder = data;
     const std::optional<std::string> test =
         given("test") || !std::filesystem::is_directory(folder / "test") ? given("test") : (folder / "test").string();
-    AllStatistics statistics = statistics_of(open_ours(training_part(folder)));
-    keep_labels(values, statistics);
+    Dataset training = open_ours(training_part(folder));
+    AllStatistics statistics = statistics_in(describe_data(training));
     const auto open = [&](const std::filesystem::path& path) { return open_ours(path, &statistics); };
-    return {open(training_part(folder)), given("validation") ? std::optional(open(*given("validation"))) : std::nullopt,
+    if (keep_labels(values, statistics)) {
+      training = open(training_part(folder));
+    }
+    return {std::move(training), given("validation") ? std::optional(open(*given("validation"))) : std::nullopt,
             test ? std::optional(open(*test)) : std::nullopt};
   }
   DataFiles files{expand_files(data), sources};
@@ -160,8 +142,9 @@ RunData open_data(const po::variables_map& values, Communicator& communicator) {
     json["content"] = files.content;
     measured = json.dump();
   }
-  const auto json = nlohmann::ordered_json::parse(share_text(communicator, measured));
-  files.statistics = files_like(json, {}).statistics;
+  share(communicator, measured, "what the data are");
+  const auto json = nlohmann::ordered_json::parse(measured);
+  files.statistics = statistics_in(json);
   files.content = json.at("content").get<std::string>();
   return {Dataset::open(files), given("validation") ? std::optional(open_others(files, *given("validation"))) : std::nullopt,
           given("test") ? std::optional(open_others(files, *given("test"))) : std::nullopt};

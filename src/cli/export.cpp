@@ -5,6 +5,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/trained.hpp"
+#include "data/describe_data.hpp"
 #include "formats/onnx.hpp"
 #include "train/metrics.hpp"
 #include "train/safetensors.hpp"
@@ -15,21 +16,14 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// A kind of numbers, "mean" or "std", of the fields that are normalised.
-std::map<std::string, std::vector<double>> statistics_of(const Json& data, const char* kind) {
-  std::map<std::string, std::vector<double>> statistics;
-  for (const Json& field : data.value("fields", Json::array())) {
-    if (const auto numbers = field.at(kind).get<std::vector<double>>(); !numbers.empty()) {
-      statistics[field.at("name").get<std::string>()] = numbers;
-    }
-  }
-  return statistics;
-}
-
 /// The graphs and what the data were like, as JSON texts.
 OnnxFacts facts_of(const Checkpoint& checkpoint) {
-  const Json data = checkpoint.settings.value("data", Json::object());
-  OnnxFacts facts{statistics_of(data, "mean"), statistics_of(data, "std"), {{"lockstep_model", checkpoint.model}}};
+  const Json data = description_of(checkpoint);
+  OnnxFacts facts{{}, {}, {{"lockstep_model", checkpoint.model}}};
+  for (const auto& [field, statistics] : statistics_in(data)) {
+    facts.mean[field] = statistics.mean;
+    facts.std[field] = statistics.std;
+  }
   facts.metadata["mean"] = Json(facts.mean).dump();
   facts.metadata["std"] = Json(facts.std).dump();
   facts.metadata["classes"] = data.value("classes", Json::array()).dump();

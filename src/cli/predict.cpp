@@ -9,6 +9,7 @@
 #include "cli/predictor.hpp"
 #include "cli/trained.hpp"
 #include "data/describe_data.hpp"
+#include "formats/csv_cell.hpp"
 #include "runtime/cores.hpp"
 #include "train/metrics.hpp"
 #include "train/whole_file.hpp"
@@ -26,13 +27,6 @@ struct Predictions {
 };
 
 bool is_share(Metrics::Task task) { return task == Metrics::Task::classes || task == Metrics::Task::several; }
-
-/// The statistics of a field as the description of the training set has them.
-Statistics statistics_of(const nlohmann::ordered_json& description, const std::string& field) {
-  const auto found = files_like(description, {}).statistics;
-  const auto labels = found.find(field);
-  return labels == found.end() ? Statistics() : labels->second;
-}
 
 /// Of each class or output: as the data name them, else numbers.
 std::vector<std::string> output_names(const nlohmann::ordered_json& description, std::size_t count) {
@@ -62,18 +56,6 @@ Predictions predict(Predictor& predictor, Metrics::Task task, const Dataset& dat
   return result;
 }
 
-/// A field of a CSV line (RFC 4180).
-std::string quoted(const std::string& text) {
-  if (text.find_first_of(",\"\n\r") == std::string::npos) {
-    return text;
-  }
-  std::string result = "\"";
-  for (const char c : text) {
-    result += c == '"' ? "\"\"" : std::string(1, c);
-  }
-  return result + '"';
-}
-
 /// A line a sample: its row, its class, and each probability or value.
 std::string csv(const Predictions& said) {
   const std::size_t width = static_cast<std::size_t>(Shape(said.sample).elements());
@@ -83,13 +65,13 @@ std::string csv(const Predictions& said) {
   }
   for (std::size_t i = 0; i < width; ++i) {
     const std::string name = said.sample.size() > 1 ? fmt::format("{}", i) : said.names[i % said.names.size()];
-    line += "," + quoted(is_share(said.task) ? "p:" + name : width == 1 ? "prediction" : "prediction:" + name);
+    line += "," + csv_cell(is_share(said.task) ? "p:" + name : width == 1 ? "prediction" : "prediction:" + name);
   }
   std::string text = line + "\n";
   for (std::size_t row = 0; row * width < said.numbers.size(); ++row) {
     line = fmt::format("{}", row);
     if (!said.classes.empty()) {
-      line += "," + quoted(said.names[static_cast<std::size_t>(said.classes[row])]);
+      line += "," + csv_cell(said.names[static_cast<std::size_t>(said.classes[row])]);
     }
     for (std::size_t i = 0; i < width; ++i) {
       line += fmt::format(",{}", said.numbers[row * width + i]);
@@ -149,7 +131,7 @@ int run_predict(const Arguments& arguments) {
   Predictor predictor(model, output, checkpoint.parameters,
                       threads > 0 ? static_cast<int>(threads) : static_cast<int>(process_cores().size()));
   const Dataset dataset = open_like(description, values, false);
-  const Statistics labels = statistics_of(description, labels_of(model.program("evaluate"), output));
+  const Statistics labels = statistics_in(description)[labels_of(model.program("evaluate"), output)];
   const Metrics::Task task = output == metrics.output() ? metrics.task()
                              : labels.mean.empty()      ? Metrics::Task::none
                                                         : Metrics::Task::numbers;

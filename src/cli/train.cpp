@@ -145,12 +145,13 @@ TrainSettings settings_from(const Options& options, const Communicator& communic
 
 /// The model of the run folder's last checkpoint, if there is one.
 std::optional<Model> model_of_run(const std::filesystem::path& run, Communicator& communicator) {
-  std::optional<Checkpoint> latest;
+  std::string model;
   if (communicator.rank() == 0) {
-    latest = CheckpointStore(run, 1).load_latest([](const std::string&) {});  // the trainer reports damage
+    const auto latest = CheckpointStore(run, 1).load_latest([](const std::string&) {});  // the trainer reports damage
+    model = latest ? latest->model : "";
   }
-  latest = share_checkpoint(communicator, latest);
-  return latest ? std::optional(Model::from_json(latest->model)) : std::nullopt;
+  share(communicator, model, "the checkpoint's model");
+  return model.empty() ? std::nullopt : std::optional(Model::from_json(model));
 }
 
 /// Makes the model for a dataset. None: the one that the options ask for; where they ask for none, the run folder's.

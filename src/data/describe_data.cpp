@@ -29,17 +29,25 @@ nlohmann::ordered_json describe_data(const Dataset& dataset) {
   return {{"fields", std::move(fields)}, {"classes", dataset.class_names()}};
 }
 
+std::map<std::string, Statistics> statistics_in(const nlohmann::ordered_json& description) {
+  std::map<std::string, Statistics> statistics;
+  for (const auto& field : description.at("fields")) {
+    if (auto mean = field.at("mean").get<std::vector<double>>(); !mean.empty()) {
+      statistics[field.at("name").get<std::string>()] = {std::move(mean), field.at("std").get<std::vector<double>>()};
+    }
+  }
+  return statistics;
+}
+
 DataFiles files_like(const nlohmann::ordered_json& description, std::vector<std::filesystem::path> files) {
   DataFiles data{std::move(files), {}};
+  data.statistics = statistics_in(description);
   for (const auto& field : description.at("fields")) {
-    const auto name = field.at("name").get<std::string>();
-    data.statistics[name] = {field.at("mean").get<std::vector<double>>(), field.at("std").get<std::vector<double>>()};
     if (field.contains("source")) {
       const auto role = std::ranges::find(kRoles, field.at("role").get<std::string>()) - kRoles.begin();
       data.sources.push_back(FieldSource::parse(field.at("source").get<std::string>(), static_cast<Role>(role)));
     }
   }
-  std::erase_if(data.statistics, [](const auto& entry) { return entry.second.mean.empty(); });
   return data;
 }
 
