@@ -59,14 +59,15 @@ void add_options(po::options_description& options, bool with_model) {
        "exact, or arrival: sums in rank order, whose bits depend on the workers")                                                   //
       ("threads", po::value<std::int64_t>()->default_value(0), "of this worker; 0: the cores of this host, shared by its workers")  //
       ("pin", po::value<std::string>()->default_value("auto"),
-       "each thread to a core of its own: auto (where a worker has as many as threads, and no other may use them), on or off")    //
-      ("checkpoint-every", po::value<std::int64_t>()->default_value(0), "steps; besides the end of each epoch")                   //
-      ("keep", po::value<std::int64_t>()->default_value(3), "so many of the newest checkpoints (and the best one)")               //
-      ("cache", po::value<std::string>()->default_value("1GiB"), "memory for samples as they are stored")                         //
-      ("deadline", po::value<double>()->default_value(60), "seconds after which a silent worker is given up")                     //
-      ("steps-every", po::value<std::int64_t>()->default_value(0), "steps of a line in steps.jsonl; 0: a hundredth of an epoch")  //
-      ("hash-every", po::value<std::int64_t>()->default_value(0), "a line in hashes.jsonl after so many steps; 0: never")         //
-      ("tensorboard", po::bool_switch(), "write events for TensorBoard to RUN/tensorboard")                                       //
+       "each thread to a core of its own: auto (where a worker has as many as threads, and no other may use them), on or off")      //
+      ("balance", po::bool_switch(), "deal the lanes again at the end of an epoch, fewer to slow workers; the bits stay the same")  //
+      ("checkpoint-every", po::value<std::int64_t>()->default_value(0), "steps; besides the end of each epoch")                     //
+      ("keep", po::value<std::int64_t>()->default_value(3), "so many of the newest checkpoints (and the best one)")                 //
+      ("cache", po::value<std::string>()->default_value("1GiB"), "memory for samples as they are stored")                           //
+      ("deadline", po::value<double>()->default_value(60), "seconds after which a silent worker is given up")                       //
+      ("steps-every", po::value<std::int64_t>()->default_value(0), "steps of a line in steps.jsonl; 0: a hundredth of an epoch")    //
+      ("hash-every", po::value<std::int64_t>()->default_value(0), "a line in hashes.jsonl after so many steps; 0: never")           //
+      ("tensorboard", po::bool_switch(), "write events for TensorBoard to RUN/tensorboard")                                         //
       ("trace", po::value<std::string>()->value_name("STEPS"),
        "write what each lane, thread and reader does in the first STEPS steps, or in FROM:TO, to RUN/trace.json, for ui.perfetto.dev")  //
       ("log-every", po::value<std::string>()->default_value("30s"), "a line of progress where there is no terminal")                    //
@@ -124,6 +125,7 @@ TrainSettings settings_from(const Options& options, const Communicator& communic
   settings.threads = static_cast<int>(count(values, "threads", 0, kManyThreads));
   settings.threads = settings.threads > 0 ? settings.threads : default_threads(communicator);
   settings.pin = pins_threads(values);
+  settings.balance = values["balance"].as<bool>();
   settings.checkpoint_every = count(values, "checkpoint-every");
   settings.hash_every = count(values, "hash-every");
   settings.keep = static_cast<int>(count(values, "keep", 1, kManyThreads));

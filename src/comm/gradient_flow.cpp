@@ -8,7 +8,7 @@ GradientFlow::GradientFlow(Communicator& communicator, Job job)
       me_(communicator.rank()),
       threads_(job_.threads_per_worker[static_cast<std::size_t>(me_)]),
       pieces_(job_.threads_per_worker, job_.buckets),
-      runs_(deal_lanes(job_.lanes, job_.threads_per_worker)) {
+      runs_(deal_lanes(job_.lanes, job_.shares.empty() ? job_.threads_per_worker : job_.shares)) {
   for (std::size_t w = 0; w < runs_.size(); ++w) {
     first_seat_ = static_cast<int>(w) == me_ ? seats_.size() : first_seat_;
     for (const LaneRange& run : deal_run(runs_[w], job_.lanes, job_.threads_per_worker[w]))

@@ -7,6 +7,12 @@
 
 namespace lockstep {
 
+/// What a worker tells all others with the sums of a step.
+struct StepNote {
+  double stop = 0;      ///< not 0: it asks all to stop after this step
+  double per_lane = 0;  ///< seconds that its first thread took for a lane of the step before; 0: unknown
+};
+
 /// How the gradients of a job's lanes become new parameters: where threads put their sums, who may read what when, and how it travels.
 ///
 /// Every thread of every worker runs some lanes and owns a piece of every bucket. In a step a thread posts each bucket when all its lanes
@@ -28,9 +34,10 @@ class GradientFlow {
     std::vector<int> threads_per_worker{1};
     ReduceMode reduce = ReduceMode::exact;
     std::vector<std::vector<Atom>> buckets;
-    std::int64_t size = 0;  ///< elements of the flat array
-    int ring = 1;           ///< buckets that a thread may have open at once, at least what its plan needs
-    int rounds = 0;         ///< of sums over atoms that a step needs before its update; the ring must then hold all buckets
+    std::int64_t size = 0;      ///< elements of the flat array
+    int ring = 1;               ///< buckets that a thread may have open at once, at least what its plan needs
+    int rounds = 0;             ///< of sums over atoms that a step needs before its update; the ring must then hold all buckets
+    std::vector<int> shares{};  ///< of the lanes, by worker; empty: as their threads
   };
   static constexpr int kAtomSums = 2;  ///< doubles for each atom in a round
   using Consume = std::function<void(const Atom&, const float* sum)>;
@@ -56,8 +63,8 @@ class GradientFlow {
 
   // ---- a step ----
 
-  /// One thread, while the others rest. `lane_samples` of all lanes; this worker asks all to `stop`. `step` is for messages only.
-  virtual void begin_step(std::span<const int> lane_samples, std::int64_t step, bool stop) = 0;
+  /// One thread, while the others rest. `lane_samples` of all lanes; `note`: what this worker tells all. `step` is for messages only.
+  virtual void begin_step(std::span<const int> lane_samples, std::int64_t step, const StepNote& note) = 0;
   /// The number of the step's first bucket.
   [[nodiscard]] std::int64_t first() const { return (steps_ - 1) * buckets(); }
   [[nodiscard]] const FoldPlan& fold(int thread) const { return plans_[parity()]->folds[first_seat_ + static_cast<std::size_t>(thread)]; }
@@ -77,9 +84,9 @@ class GradientFlow {
   virtual void post_sums(int thread) = 0;
   /// Whether all lanes' sums of this step are there.
   [[nodiscard]] virtual bool sums_ready() const = 0;
-  /// Then: [lanes, 2] of the whole job, and whether some worker asked to stop.
+  /// Then: [lanes, 2] of the whole job, and what each worker told all.
   [[nodiscard]] virtual std::span<const double> all_sums() const = 0;
-  [[nodiscard]] virtual bool asked_to_stop() const = 0;
+  [[nodiscard]] virtual StepNote note(int worker) const = 0;
 
   // ---- rounds of sums over atoms, for updates that need all sums first; after sums_ready, one after another ----
 

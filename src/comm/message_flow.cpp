@@ -56,7 +56,7 @@ class MessageFlow final : public GradientFlow {
     for (const LaneRange& run : runs_)
       most = std::max(most, static_cast<std::size_t>(run.size()));
     for (Sums& s : sums_)
-      s.resize(1 + 2 * most, static_cast<std::size_t>(2 * job_.lanes), runs_.size());
+      s.resize(kNote + 2 * most, static_cast<std::size_t>(2 * job_.lanes), runs_.size());
     most = 0;
     for (int w = 0; w < pieces_.workers(); ++w)
       most = std::max(most, for_each_atom_range(w, [](std::size_t, std::size_t) {}));
@@ -74,10 +74,11 @@ class MessageFlow final : public GradientFlow {
   }
   [[nodiscard]] std::span<float> parameters() override { return parameters_.span(); }
 
-  void begin_step(std::span<const int> lane_samples, std::int64_t step, bool stop) override {
+  void begin_step(std::span<const int> lane_samples, std::int64_t step, const StepNote& note) override {
     const std::lock_guard lock(mutex_);
     count_step(lane_samples, step);
-    block(me_)[0] = stop ? 1 : 0;
+    block(me_)[0] = note.stop;
+    block(me_)[1] = note.per_lane;
     courier_wakes_.notify_one();
   }
 
@@ -88,7 +89,7 @@ class MessageFlow final : public GradientFlow {
   [[nodiscard]] bool settled(std::int64_t q) const override { return stand(q).settled.load(std::memory_order_acquire) > q / buckets(); }
 
   [[nodiscard]] std::span<double> lane_sums(int lane) override {
-    return {block(me_) + 1 + 2 * (lane - runs_[static_cast<std::size_t>(me_)].begin), 2};
+    return {block(me_) + kNote + 2 * (lane - runs_[static_cast<std::size_t>(me_)].begin), 2};
   }
   void post_sums(int) override {
     if (sums_posted_.fetch_add(1, std::memory_order_acq_rel) + 1 != steps_ * threads_)
@@ -98,13 +99,7 @@ class MessageFlow final : public GradientFlow {
   }
   [[nodiscard]] bool sums_ready() const override { return sums_done_.load(std::memory_order_acquire) == steps_; }
   [[nodiscard]] std::span<const double> all_sums() const override { return sums_[parity()].in_order; }
-  [[nodiscard]] bool asked_to_stop() const override {
-    for (int w = 0; w < pieces_.workers(); ++w) {
-      if (block(w)[0] > 0)
-        return true;
-    }
-    return false;
-  }
+  [[nodiscard]] StepNote note(int worker) const override { return {.stop = block(worker)[0], .per_lane = block(worker)[1]}; }
 
   [[nodiscard]] bool arrived(std::int64_t q) override {
     const std::lock_guard lock(mutex_);
@@ -164,7 +159,8 @@ class MessageFlow final : public GradientFlow {
   void name_the_silent(std::int64_t) const override {}  // the communicator does, when it tests
 
  private:
-  /// Doubles that every worker sends to all others: its lanes' [stop, loss, correct, loss, correct, …], or those of its atoms.
+  static constexpr std::size_t kNote = 2;  ///< doubles of a StepNote
+  /// Doubles that every worker sends to all others: its lanes' [stop, per_lane, loss, correct, loss, correct, …], or those of its atoms.
   struct Sums {
     std::size_t block = 0;  ///< of a worker, at most
     std::vector<double> blocks;
@@ -308,7 +304,7 @@ class MessageFlow final : public GradientFlow {
     Sums& s = *std::exchange(travelling_, nullptr);
     if (&s == &sums_[parity()]) {
       for (std::size_t w = 0; w < runs_.size(); ++w)
-        std::copy_n(block(static_cast<int>(w)) + 1, 2 * runs_[w].size(), s.in_order.begin() + 2 * runs_[w].begin);
+        std::copy_n(block(static_cast<int>(w)) + kNote, 2 * runs_[w].size(), s.in_order.begin() + 2 * runs_[w].begin);
       sums_done_.store(steps_, std::memory_order_release);
     } else {
       for (int w = 0; w < pieces_.workers(); ++w) {

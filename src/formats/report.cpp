@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 
 #include "data/sha256.hpp"
 #include "formats/base64.hpp"
@@ -166,6 +167,17 @@ std::string tile(const std::string& name, const std::string& value, const std::s
   return fmt::format("<div class=\"tile\"><dt>{}</dt><dd>{}</dd><p>{}</p></div>\n", escape(name), escape(value), escape(note));
 }
 
+/// Workers that steps.jsonl calls slow, and in how many of its lines.
+std::map<std::string, std::size_t> slow_workers(const RunFiles& run) {
+  std::map<std::string, std::size_t> lines;
+  for (const Json& line : run.steps) {
+    if (line.contains("slow") && line["slow"].is_string()) {
+      ++lines[line["slow"].get<std::string>()];
+    }
+  }
+  return lines;
+}
+
 std::string tiles(const RunFiles& run) {
   std::string html = "<dl class=\"tiles\">\n";
   if (const Json* const best = best_epoch(run); best != nullptr) {
@@ -188,6 +200,10 @@ std::string tiles(const RunFiles& run) {
   if (parts.total() > 0) {
     html += tile("training time", duration(parts.total()), fmt::format("{} steps, {} epochs", number(steps_of(run)), run.epochs.size()));
     html += tile("samples/s", number(std::round(samples_per_second(run))), percent(parts.data / parts.total()) + " waiting for data");
+  }
+  for (const auto& [workers, lines] : slow_workers(run)) {
+    html += tile("slow", workers,
+                 fmt::format("took more than 1.5 times as long as the median in {} of {} lines of steps", lines, run.steps.size()));
   }
   return html + "</dl>\n";
 }

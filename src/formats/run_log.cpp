@@ -79,6 +79,9 @@ void StepLine::append_to(std::string& text) const {
   for (const auto& [name, member] : kTimes) {
     number(name, this->*member, false);
   }
+  if (!slow.empty()) {
+    fmt::format_to(out, ",\"slow\":{}", Json(slow).dump());
+  }
   text += "}\n";
 }
 
@@ -184,6 +187,7 @@ void RunLog::close_line(const StepSeen& last) {
   line.exchange_seconds = sums_.exchange;
   line.update_seconds = sums_.update;
   line.time = now();
+  line.slow = last.slow;
   line.append_to(text_);
   show(line);
   counted_ = 0;

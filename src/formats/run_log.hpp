@@ -21,6 +21,7 @@ struct StepLine {
   double seconds = std::numeric_limits<double>::quiet_NaN();  ///< sums, as the next four; NaN where a part was before a restart
   double compute_seconds = seconds, data_wait_seconds = seconds, exchange_seconds = seconds, update_seconds = seconds;
   double time = std::numeric_limits<double>::quiet_NaN();  ///< seconds since 1970
+  std::string slow{};                                      ///< "rank 1 (node07)": workers that were slow for many steps by then
 
   /// One line of JSON; NaN becomes null.
   void append_to(std::string& text) const;

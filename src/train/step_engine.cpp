@@ -18,13 +18,13 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 StepSums StepEngine::train(const StepBatch& batch, std::span<const Field> fields, std::span<const int> lane_samples,
                            const StepContext& context, double rate, bool stop) {
   const auto start = Clock::now();
-  const double waited = times_.waiting;
+  const StepTimes before = times_;
   prepare("train", batch);
   if (set_) {
     flow_->meet();
     set_ = false;
   }
-  flow_->begin_step(lane_samples, static_cast<std::int64_t>(context.step), stop);
+  flow_->begin_step(lane_samples, static_cast<std::int64_t>(context.step), {.stop = stop ? 1.0 : 0.0, .per_lane = my_per_lane_});
   running_.batch = &batch;
   running_.fields = fields;
   running_.context = context;
@@ -38,10 +38,19 @@ StepSums StepEngine::train(const StepBatch& batch, std::span<const Field> fields
   if (verdict(seats_[0]) == Verdict::diverged) {
     diverge(batch, fields, context);
   }
-  times_.compute += seconds_since(start) - (times_.waiting - waited);
+  times_.compute += seconds_since(start) - (times_.waiting - before.waiting);
+  my_per_lane_ = (times_.compute - before.compute - (times_.update - before.update)) / std::max(1, flow_->run(0).size());
+  StepSums sums{.samples = batch.samples};
+  for (std::size_t w = 0; w < per_lane_.size(); ++w) {
+    const StepNote note = flow_->note(static_cast<int>(w));
+    per_lane_[w] = note.per_lane;
+    sums.asked_to_stop = sums.asked_to_stop || note.stop > 0;
+  }
   std::array<double, 2> total{};
   sum_lanes(flow_->all_sums(), total);
-  return {.loss = total[0], .correct = total[1], .samples = batch.samples, .asked_to_stop = flow_->asked_to_stop()};
+  sums.loss = total[0];
+  sums.correct = total[1];
+  return sums;
 }
 
 void StepEngine::run_seat(int thread) {

@@ -23,6 +23,7 @@ struct JobShape {
   int lanes = 1;
   int threads = 1;  ///< of this worker
   std::vector<int> threads_per_worker{1};
+  std::vector<int> shares{};  ///< of the lanes, by worker; empty: as their threads
   ReduceMode reduce = ReduceMode::exact;
   std::vector<int> cores;  ///< one for each thread of this worker to stay on; empty: where the system puts them
   bool share = true;       ///< memory with the other workers, where all are on one machine
@@ -60,11 +61,17 @@ class StepEngine {
   /// To be written by every worker, with the same numbers, before its next step.
   [[nodiscard]] std::span<float> set_parameters();
   [[nodiscard]] LaneRange lanes() const { return flow_->runs()[static_cast<std::size_t>(communicator_.rank())]; }
+  /// Of all workers.
+  [[nodiscard]] const std::vector<LaneRange>& runs() const { return flow_->runs(); }
   [[nodiscard]] const StepTimes& times() const { return times_; }
   /// Of the last step, over all parameters and before clipping; NaN where the recipe does not need it.
   [[nodiscard]] double gradient_norm() const;
   /// From now on steps are written to it, in which tracks of this worker's lanes and threads are; null: no more.
   void trace(Trace* trace) { trace_ = trace; }
+  /// Seconds that each worker's first thread took for a lane of the step before the last one, the same numbers on every worker; 0: unknown.
+  [[nodiscard]] std::span<const double> seconds_per_lane() const { return per_lane_; }
+  /// From the next step on the workers have these shares of the lanes; lanes() is another. Every worker must call it, between steps.
+  void deal_again(std::vector<int> shares);
   /// How gradients travel: "alone", "shared memory" or "messages", and how many bytes this worker has sent.
   [[nodiscard]] const char* exchange() const { return flow_->kind(); }
   [[nodiscard]] std::int64_t bytes_sent() const { return flow_->bytes_sent(); }
@@ -131,6 +138,7 @@ class StepEngine {
   };
 
   const Plan& plan(const std::string& program, std::int64_t lane_size);
+  void set_up();
   void make_seat(int thread);
   void prepare(const std::string& program, std::int64_t lane_size);
   void prepare(const std::string& program, const StepBatch& batch);
@@ -188,6 +196,8 @@ class StepEngine {
   bool set_ = false;  ///< parameters were written, the others may still be at it
   bool settled_ = true;
   StepTimes times_;
+  double my_per_lane_ = 0;        ///< in the last step
+  std::vector<double> per_lane_;  ///< [worker]
   Trace* trace_ = nullptr;
   bool has_correct_ = false;
   LaneTeam team_;

@@ -49,29 +49,51 @@ StepEngine::StepEngine(Communicator& communicator, const Model& model, const Job
       job_(job),
       lane_size_(lane_size),
       metrics_(model, job.top_k, job.label_scale),
-      seats_(static_cast<std::size_t>(job.threads)),
+      per_lane_(job.threads_per_worker.size()),
       team_(job.threads, job.cores) {
   layout_ = flat_layout(lane_graph(model_, "train", lane_size));
   updater_.emplace(layout_, recipe);
   has_correct_ = model.program("train").has_output("correct");
-  const Plan& full = plan("train", lane_size);
+  set_up();
+}
+
+/// What depends on which lanes this worker has.
+void StepEngine::set_up() {
+  const Plan& full = plan("train", lane_size_);
 
   // As many lanes at once as have room; the gradients of those that finish early then wait in buffers as large as the model.
   std::size_t most_lanes = 1;
-  const std::vector<LaneRange> runs = deal_lanes(job.lanes, job.threads_per_worker);
+  const std::vector<LaneRange> runs = deal_lanes(job_.lanes, job_.shares.empty() ? job_.threads_per_worker : job_.shares);
   for (std::size_t w = 0; w < runs.size(); ++w) {
-    const int threads = job.threads_per_worker[w];
+    const int threads = job_.threads_per_worker[w];
     most_lanes = std::max(most_lanes, static_cast<std::size_t>((runs[w].size() + threads - 1) / threads));
   }
   const auto buckets = static_cast<int>(layout_.buckets.size());
-  GradientFlow::Job shape{job.lanes,    job.threads_per_worker,     job.reduce,        updater_->atoms(),
-                          layout_.size, std::max(kRing, full.ring), updater_->rounds()};
+  GradientFlow::Job shape{job_.lanes,   job_.threads_per_worker,    job_.reduce,        updater_->atoms(),
+                          layout_.size, std::max(kRing, full.ring), updater_->rounds(), job_.shares};
   lanes_at_once_ =
-      static_cast<int>(std::clamp<std::size_t>(job.results_at_once / std::max<std::size_t>(1, full.arena_bytes), 1, most_lanes));
+      static_cast<int>(std::clamp<std::size_t>(job_.results_at_once / std::max<std::size_t>(1, full.arena_bytes), 1, most_lanes));
   shape.ring = lanes_at_once_ < static_cast<int>(most_lanes) || shape.rounds > 0 ? buckets : shape.ring;
-  flow_ = GradientFlow::create(communicator_, std::move(shape), job.share);
+  flow_ = GradientFlow::create(communicator_, std::move(shape), job_.share);
+  seats_ = std::vector<Seat>(static_cast<std::size_t>(job_.threads));
   team_.run([this](int thread) { make_seat(thread); });
-  prepare("train", lane_size);
+  prepare("train", lane_size_);
+}
+
+void StepEngine::deal_again(std::vector<int> shares) {
+  const std::vector<float> values(parameters().begin(), parameters().end());
+  std::vector<std::vector<float>> state;
+  for (std::size_t i = 0; i < updater_->states().size(); ++i) {
+    state.push_back(gather_state(i));
+  }
+  job_.shares = std::move(shares);
+  seats_.clear();
+  flow_.reset();
+  set_up();
+  std::ranges::copy(values, set_parameters().begin());
+  for (std::size_t i = 0; i < state.size(); ++i) {
+    set_state(i, state[i]);
+  }
 }
 
 const Plan& StepEngine::plan(const std::string& program, std::int64_t lane_size) {

@@ -1,6 +1,7 @@
 #include "train/trainer.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
@@ -11,6 +12,7 @@
 #include "data/describe_data.hpp"
 #include "plan/lane_price.hpp"
 #include "train/job.hpp"
+#include "train/pace.hpp"
 #include "train/parameters.hpp"
 #include "train/safetensors.hpp"
 
@@ -41,6 +43,7 @@ class Trainer {
         table_(split_.train.rows, settings.batch, job_.lanes, static_cast<int>(model.least_lane())),
         cache_(std::make_shared<ChunkCache>(train, settings.cache)),
         engine_(communicator, model, job_, table_.max_lane_samples(), settings.recipe),
+        pace_(job_.threads_per_worker),
         store_(settings.run, settings.keep),
         stopping_(settings.patience, settings.min_delta),
         lane_samples_(static_cast<std::size_t>(job_.lanes)) {}
@@ -236,16 +239,20 @@ class Trainer {
     if (finished()) {
       return false;
     }
-    BatchReader reader(cache_, table_, reader_options(epoch_, step_in_epoch_));
+    std::optional<BatchReader> reader(std::in_place, cache_, table_, reader_options(epoch_, step_in_epoch_));
     if (!cache_->note().empty()) {
       say(cache_->note());
     }
     while (!finished()) {
-      const bool stop = train_one_step(reader);
+      const bool stop = train_one_step(*reader);
       const bool epoch_ends = step_in_epoch_ == steps_per_epoch();
       bool best = false;
       if (epoch_ends) {
         best = end_epoch();
+        if (settings_.balance && !finished() && balance()) {
+          reader.reset();
+          reader.emplace(cache_, table_, reader_options(epoch_, 0));
+        }
       }
       const bool due = settings_.checkpoint_every > 0 && step_ % settings_.checkpoint_every == 0;
       if (epoch_ends || due || stop || step_ == total_steps()) {
@@ -256,6 +263,38 @@ class Trainer {
       }
     }
     return false;
+  }
+
+  /// Deals the lanes again where that makes steps shorter; true if it did.
+  bool balance() {
+    const auto shares = pace_.better_shares(engine_.runs());
+    if (!shares || (settings_.trace != nullptr && step_ < settings_.trace->to)) {  // a trace has the tracks that it began with
+      return false;
+    }
+    const auto lanes_of = [](std::span<const LaneRange> runs) {
+      std::vector<int> lanes;
+      std::ranges::transform(runs, std::back_inserter(lanes), &LaneRange::size);
+      return lanes;
+    };
+    const std::vector<int> before = lanes_of(engine_.runs());
+    engine_.deal_again(*shares);
+    say(fmt::format("the workers have {} lanes from here on, by how long each takes for one; before: {}",
+                    fmt::join(lanes_of(engine_.runs()), ", "), fmt::join(before, ", ")));
+    return true;
+  }
+
+  /// Names the workers that are slow, once when they become so.
+  std::string name_the_slow() {
+    pace_.add(engine_.seconds_per_lane());
+    std::vector<std::string> names;
+    for (const Pace::Slow& slow : pace_.slow()) {
+      names.push_back(communicator_.name(slow.worker));
+      if (slow.steps == Pace::kSlowSteps) {
+        say(fmt::format("step {}: {} is slow: it took {:.1f} times as long for a lane as the median worker in the last {} steps.{}", step_,
+                        names.back(), slow.times, slow.steps, settings_.balance ? "" : "\n  --balance gives slow workers fewer lanes."));
+      }
+    }
+    return fmt::format("{}", fmt::join(names, ", "));
   }
 
   bool train_one_step(BatchReader& reader) {
@@ -278,11 +317,12 @@ class Trainer {
     epoch_seconds_ += seconds;
     epoch_wait_ += wait;
     timed_samples_ += sums.samples;
+    std::string slow = name_the_slow();
     if (settings_.watch != nullptr) {
       const StepTimes& now = engine_.times();
       const double update = now.update - before.update;
       settings_.watch->step({step_, epoch_ + 1, sums.samples, sums.loss, rate, engine_.gradient_norm(), seconds,
-                             now.compute - before.compute - update, wait, now.waiting - before.waiting, update});
+                             now.compute - before.compute - update, wait, now.waiting - before.waiting, update, std::move(slow)});
     }
     if (settings_.hash_every > 0 && step_ % settings_.hash_every == 0) {
       const std::span<const float> parameters = engine_.parameters();
@@ -412,6 +452,7 @@ class Trainer {
   StepTable table_;
   std::shared_ptr<ChunkCache> cache_;
   StepEngine engine_;
+  Pace pace_;
   CheckpointStore store_;
   EarlyStopping stopping_;
   std::optional<RunFolder> folder_;

@@ -49,6 +49,7 @@ struct TrainSettings {
   std::filesystem::path run;
   int threads = 1;
   Pin pin = Pin::alone;
+  bool balance = false;                ///< deal the lanes again at the end of an epoch, by how long workers take for one
   std::uint64_t checkpoint_every = 0;  ///< steps; 0: at the end of each epoch only
   int keep = 3;
   std::size_t cache = std::size_t{1} << 30;

@@ -19,6 +19,7 @@ struct StepSeen {
   double learning_rate = 0;
   double gradient_norm = std::numeric_limits<double>::quiet_NaN();  ///< before clipping; NaN where the step does not need it
   double seconds = 0, compute = 0, data_wait = 0, exchange = 0, update = 0;
+  std::string slow{};  ///< workers that have been slow for a while, by name
 };
 
 /// Looks on while a run trains; rank 0's trainer calls it, and it changes nothing of the run. `step` is called after every step and must

@@ -448,7 +448,7 @@ TEST_F(Workers, GradientsFlowThroughARingToTheBitsOfTheTree) {
         std::vector<int> samples(lanes, 4);
         if (step % 2 == 1)
           samples[1] = samples[lanes - 1] = 0;
-        flow->begin_step(samples, step, rank == 0 && step == 3);
+        flow->begin_step(samples, step, {.stop = rank == 0 && step == 3 ? 1.0 : 0.0, .per_lane = rank + 0.5});
         {
           std::vector<std::jthread> team;
           for (int t = 0; t < kThreads; ++t)
@@ -479,7 +479,10 @@ TEST_F(Workers, GradientsFlowThroughARingToTheBitsOfTheTree) {
         EXPECT_EQ(wrong, 0) << flow->kind() << ", " << lanes << " lanes, step " << step;
         for (int lane = 0; lane < lanes; ++lane)
           EXPECT_EQ(flow->all_sums()[2 * lane], samples[lane] > 0 ? lane + 1 : 0);
-        EXPECT_EQ(flow->asked_to_stop(), step == 3);
+        for (int w = 0; w < size; ++w) {
+          EXPECT_EQ(flow->note(w).stop, w == 0 && step == 3 ? 1.0 : 0.0);
+          EXPECT_EQ(flow->note(w).per_lane, w + 0.5);
+        }
         comm.barrier({.what = "looking at the parameters"});
       }
     }
@@ -507,7 +510,7 @@ TEST_F(Workers, WhoDoesNotUpdateItsPieceOfASharedBucketIsNamed) {
       flow->updated(0, *q);
     }
   };
-  flow->begin_step(samples, 0, false);
+  flow->begin_step(samples, 0, {});
   comm.barrier({.what = "beginning"});
   if (rank != 1)
     flow->post(0, flow->buckets());

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "comm/lane_tree.hpp"
+
+namespace lockstep {
+
+/// How fast the workers of a job are, from the seconds that each takes for a lane. Fed the same numbers everywhere, it says the same
+/// everywhere.
+class Pace {
+ public:
+  static constexpr double kSlow = 1.5;   ///< times the median of the workers
+  static constexpr int kSlowSteps = 20;  ///< in a row
+  static constexpr double kGain = 0.05;  ///< of a step's time, for which lanes are dealt again
+
+  explicit Pace(std::span<const int> threads_per_worker);
+
+  /// Of a step: seconds for a lane, by worker; 0: unknown.
+  void add(std::span<const double> per_lane);
+
+  struct Slow {
+    int worker = 0;
+    double times = 0;  ///< the median, over the last kSlowSteps steps
+    int steps = 0;     ///< so many in a row by now
+  };
+  /// Workers that have been slow for kSlowSteps steps or more.
+  [[nodiscard]] const std::vector<Slow>& slow() const { return slow_; }
+
+  /// The workers' shares of the lanes by what they took since the last call, if these make a step shorter than `runs` do; for deal_lanes.
+  [[nodiscard]] std::optional<std::vector<int>> better_shares(std::span<const LaneRange> runs);
+
+ private:
+  struct Worker {
+    int threads = 1;
+    int slow_steps = 0;
+    double slow_times = 0;  ///< summed over them
+    double seconds = 0;     ///< of a lane in each step, summed
+  };
+
+  std::vector<Worker> workers_;
+  std::vector<double> sorted_;
+  std::vector<Slow> slow_;
+};
+
+}  // namespace lockstep
