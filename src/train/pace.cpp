@@ -2,8 +2,19 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 namespace lockstep {
+namespace {
+
+template <class Numbers>
+double lower_median(Numbers numbers) {
+  const auto middle = numbers.begin() + (std::ssize(numbers) - 1) / 2;
+  std::ranges::nth_element(numbers, middle);
+  return *middle;
+}
+
+}  // namespace
 
 Pace::Pace(std::span<const int> threads_per_worker) {
   for (const int threads : threads_per_worker) {
@@ -11,24 +22,30 @@ Pace::Pace(std::span<const int> threads_per_worker) {
   }
 }
 
-void Pace::add(std::span<const double> per_lane) {
-  slow_.clear();
+bool Pace::add(std::span<const double> per_lane) {
   if (std::ranges::any_of(per_lane, [](double seconds) { return !(seconds > 0); })) {
-    return;
+    return false;
   }
-  sorted_.assign(per_lane.begin(), per_lane.end());
-  const auto middle = sorted_.begin() + (std::ssize(sorted_) - 1) / 2;  // of two workers the faster one
-  std::ranges::nth_element(sorted_, middle);
   for (std::size_t w = 0; w < workers_.size(); ++w) {
-    Worker& worker = workers_[w];
-    const double times = per_lane[w] / *middle;
-    worker.seconds += per_lane[w];
-    worker.slow_steps = times > kSlow ? worker.slow_steps + 1 : 0;
-    worker.slow_times = times > kSlow ? worker.slow_times + times : 0;
-    if (worker.slow_steps >= kSlowSteps) {
-      slow_.push_back({static_cast<int>(w), worker.slow_times / worker.slow_steps, worker.slow_steps});
+    workers_[w].window[static_cast<std::size_t>(in_window_)] = per_lane[w];
+    workers_[w].seconds += per_lane[w];
+  }
+  in_window_ = (in_window_ + 1) % kWindow;
+  if (in_window_ > 0) {
+    return false;
+  }
+  std::vector<double> medians;
+  std::ranges::transform(workers_, std::back_inserter(medians), [](const Worker& worker) { return lower_median(worker.window); });
+  const double middle = lower_median(medians);  // of two workers the faster one
+  slow_.clear();
+  for (std::size_t w = 0; w < workers_.size(); ++w) {
+    int& windows = workers_[w].slow_windows;
+    windows = medians[w] > kSlow * middle ? windows + 1 : 0;
+    if (windows > 0) {
+      slow_.push_back({static_cast<int>(w), medians[w] / middle, windows});
     }
   }
+  return true;
 }
 
 std::optional<std::vector<int>> Pace::better_shares(std::span<const LaneRange> runs) {

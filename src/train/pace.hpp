@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <optional>
 #include <span>
 #include <vector>
@@ -13,20 +14,21 @@ namespace lockstep {
 class Pace {
  public:
   static constexpr double kSlow = 1.5;   ///< times the median of the workers
-  static constexpr int kSlowSteps = 20;  ///< in a row
+  static constexpr int kWindow = 20;     ///< steps that are looked at together
   static constexpr double kGain = 0.05;  ///< of a step's time, for which lanes are dealt again
 
   explicit Pace(std::span<const int> threads_per_worker);
 
-  /// Of a step: seconds for a lane, by worker; 0: unknown.
-  void add(std::span<const double> per_lane);
+  /// Of a step: seconds for a lane, by worker; a step in which one is 0 (unknown) does not count. True when a window is full: slow() is
+  /// another then.
+  bool add(std::span<const double> per_lane);
 
   struct Slow {
     int worker = 0;
-    double times = 0;  ///< the median, over the last kSlowSteps steps
-    int steps = 0;     ///< so many in a row by now
+    double times = 0;  ///< the median of the workers; each counts with its median step, so that single hitches do not
+    int windows = 1;   ///< in a row
   };
-  /// Workers that have been slow for kSlowSteps steps or more.
+  /// Who was slow in the last full window.
   [[nodiscard]] const std::vector<Slow>& slow() const { return slow_; }
 
   /// The workers' shares of the lanes by what they took since the last call, if these make a step shorter than `runs` do; for deal_lanes.
@@ -35,14 +37,14 @@ class Pace {
  private:
   struct Worker {
     int threads = 1;
-    int slow_steps = 0;
-    double slow_times = 0;  ///< summed over them
-    double seconds = 0;     ///< of a lane in each step, summed
+    int slow_windows = 0;
+    std::array<double, kWindow> window{};
+    double seconds = 0;  ///< of a lane in each step, summed
   };
 
   std::vector<Worker> workers_;
-  std::vector<double> sorted_;
   std::vector<Slow> slow_;
+  int in_window_ = 0;
 };
 
 }  // namespace lockstep

@@ -283,18 +283,19 @@ class Trainer {
     return true;
   }
 
-  /// Names the workers that are slow, once when they become so.
+  /// The workers that are slow by now, by name; each is told of once when it becomes so.
   std::string name_the_slow() {
-    pace_.add(engine_.seconds_per_lane());
-    std::vector<std::string> names;
+    const bool looked = pace_.add(engine_.seconds_per_lane());
+    std::string names;
     for (const Pace::Slow& slow : pace_.slow()) {
-      names.push_back(communicator_.name(slow.worker));
-      if (slow.steps == Pace::kSlowSteps) {
+      names += (names.empty() ? "" : ", ") + communicator_.name(slow.worker);
+      if (looked && slow.windows == 1) {
         say(fmt::format("step {}: {} is slow: it took {:.1f} times as long for a lane as the median worker in the last {} steps.{}", step_,
-                        names.back(), slow.times, slow.steps, settings_.balance ? "" : "\n  --balance gives slow workers fewer lanes."));
+                        communicator_.name(slow.worker), slow.times, Pace::kWindow,
+                        settings_.balance ? "" : "\n  --balance gives slow workers fewer lanes."));
       }
     }
-    return fmt::format("{}", fmt::join(names, ", "));
+    return names;
   }
 
   bool train_one_step(BatchReader& reader) {

@@ -2,7 +2,7 @@
 # A slow worker (held up by SIGSTOP and SIGCONT, over and over) is named, --balance gives it fewer lanes, and the run is the same run.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
-options=(--model cnn --dropout 0.2 --batch 96 --lanes 8 --epochs 4 --seed 5)
+options=(--model cnn --dropout 0.2 --batch 96 --lanes 8 --epochs 3 --seed 5)
 train whole 1 2
 
 mapfile -t mpi < <(mpi_line 2)
@@ -18,8 +18,10 @@ for pid in $(workers_of "$job"); do
   if tr '\0' '\n' <"/proc/$pid/environ" | grep -Eqx '(OMPI_COMM_WORLD|PMI)_RANK=1'; then slow=$pid; fi
 done
 ((slow)) || fail "no worker of rank 1" "$work/slow.log"
-while kill -STOP "$slow" 2>/dev/null; do
-  sleep 0.03
+# Running for about a sixth of the time, until both have been said.
+until grep -q 'is slow' "$work/slow.log" && grep -q 'lanes from here on' "$work/slow.log"; do
+  kill -STOP "$slow" 2>/dev/null || break
+  sleep 0.05
   kill -CONT "$slow" 2>/dev/null || break
   sleep 0.01
 done
