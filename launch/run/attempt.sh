@@ -101,6 +101,7 @@ end_attempt() {
   fi
   code=0
   wait "$job" 2>/dev/null || code=$?
+  [[ $code != 0 || ! -e $logs/stopped ]] || code=75 # launch/slurm/worker
   job=''
   for ((i = 0; i < 10; i++)); do # what workers have said is still on its way to their logs
     mapfile -t pids < <(ours)
