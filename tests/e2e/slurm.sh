@@ -2,7 +2,8 @@
 # Jobs of launch/slurm/ on a real Slurm (tests/cluster/slurm), with the models that undisturbed runs under mpirun have. Skipped, with the reason,
 # where Slurm or root is missing.
 #   slurm.sh        preempted, requeued and finished; a sweep of four runs, two at once on a node, one task put back and started again; scancel
-#   slurm.sh long   a node that fails; a time limit that is too short, twice; a chain of jobs; workers started by mpirun (5 minutes)
+#   slurm.sh long   a node that fails, also that of the batch script; workers started by mpirun; a chain of jobs; a time limit that is too short
+#                   (7 minutes; or one of: node, first_node, under_mpirun, chain, limited)
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 cluster=$root/tests/cluster/slurm
@@ -110,37 +111,52 @@ quick() {
 # restarts_of ID: how often Slurm has started the job again.
 restarts_of() { slurm scontrol show job "$1" | sed -n 's/.* Restarts=\([0-9]*\) .*/\1/p'; }
 
-long() {
-  local job nodes
+# The undisturbed run of the parts below.
+undisturbed() {
   options=(--model cnn --dropout 0.2 --batch 48 --lanes 6 --limit 1501 --epochs 4 --seed 5 --checkpoint-every 8 --deadline 10)
-  train whole 2 1
+  [[ -e $work/whole ]] || train whole 2 1
+}
 
-  # The job loses its second node, and goes on with the other two; the lost one comes back.
+nodes_of() { slurm scontrol show hostnames "$(slurm squeue --noheader --jobs="$1" --format=%N)"; }
+
+# The job loses its second node, and goes on with the other two.
+node() {
+  local job nodes
+  undisturbed
   submit node train.sbatch --nodes=3
   job=$id
   wait_for 60 "the first checkpoint" reached node 8
-  mapfile -t nodes < <(slurm scontrol show hostnames "$(slurm squeue --noheader --jobs="$job" --format=%N)")
+  mapfile -t nodes < <(nodes_of "$job")
   "$cluster" off "$state" "${nodes[1]}"
   finished "$job" node
   same_run whole node
-  is "$job" 'Restarts=0 ' || fail "the job was started again as a whole" "$work/node.log"
+  (($(restarts_of "$job") == 0)) || fail "the job was started again as a whole" "$work/node.log"
   grep -q "attempt 2: . workers on ${nodes[0]} ${nodes[2]} from step" "$work/node.log" || fail "it did not go on with the rest" "$work/node.log"
   pass "a node failed: gone on with the rest, the same run"
   "$cluster" on "$state" "${nodes[1]}"
+}
 
-  # The node of the batch script fails: the guard on the other one puts the job back into the queue.
-  GUARD_EVERY=2 submit first train.sbatch
+# The node of the batch script fails: the guard on the other one puts the job back into the queue.
+first_node() {
+  local job nodes
+  undisturbed
+  GUARD_EVERY=2 submit first_node train.sbatch
   job=$id
-  wait_for 60 "the first checkpoint" reached first 8
-  mapfile -t nodes < <(slurm scontrol show hostnames "$(slurm squeue --noheader --jobs="$job" --format=%N)")
+  wait_for 60 "the first checkpoint" reached first_node 8
+  mapfile -t nodes < <(nodes_of "$job")
   "$cluster" off "$state" "${nodes[0]}"
-  finished "$job" first
-  same_run whole first
-  (($(restarts_of "$job") > 0)) || fail "it was not started again" "$work/first.log"
-  pass "the batch script's node failed: requeued, the same run"
+  finished "$job" first_node
+  same_run whole first_node
+  (($(restarts_of "$job") == 1)) || fail "it was not started again" "$work/first_node.log"
+  grep -q "guard: ${nodes[0]}, the node of the batch script, is lost" "$work/first_node.log" || fail "not by the guard" "$work/first_node.log"
+  pass "the batch script's node failed: requeued by the guard, the same run"
   "$cluster" on "$state" "${nodes[0]}"
+}
 
-  # mpirun inside sbatch, and kill -9 of a worker in between.
+# mpirun inside sbatch.
+under_mpirun() {
+  local job
+  undisturbed
   LAUNCHER=mpirun submit mpirun train.sbatch
   job=$id
   wait_for 60 "the first checkpoint" reached mpirun 8
@@ -149,19 +165,26 @@ long() {
   same_run whole mpirun
   (($(restarts_of "$job") == 1)) || fail "it was not started again" "$work/mpirun.log"
   pass "workers started by mpirun: preempted, requeued, the same run"
+}
 
-  # A chain where jobs may not be requeued: the first is stopped, the second finishes, the rest leave the queue.
+# A chain where jobs may not be requeued: the first is stopped, the second finishes, the rest leave the queue.
+chain() {
+  local job jobs
+  undisturbed
   mapfile -t jobs < <(LOCKSTEP=$lockstep DATA=$E2E_DATA RUN=$work/chain THREADS=1 OPTIONS="--quiet ${options[*]}" \
     slurm launch/slurm/chain 4 --output="$work/chain.log" --nodes=2 launch/slurm/train.sbatch | cut -d ' ' -f 2)
   wait_for 60 "the first checkpoint" reached chain 8
   slurm scancel --signal=USR1 --batch "${jobs[0]}"
   finished "${jobs[1]}" chain
   same_run whole chain
-  is "${jobs[0]}" 'JobState=FAILED .*' || fail "the first job of the chain did not end with 75" "$work/chain.log"
+  is "${jobs[0]}" 'ExitCode=75:0' || fail "the first job of the chain did not end with 75" "$work/chain.log"
   for job in "${jobs[@]:2}"; do is "$job" 'JobState=CANCELLED ' || fail "job $job of the chain is still there" "$work/chain.log"; done
   pass "a chain of jobs: the same run, and those that were not needed are gone"
+}
 
-  # A time limit of one minute, of which the signal leaves the first seconds.
+# A time limit of one minute, 45 s before which the job is told to stop.
+limited() {
+  local job
   options=(--model cnn --dropout 0.2 --batch 48 --lanes 6 --limit 1501 --epochs 40 --seed 5 --checkpoint-every 8)
   train slow 2 1
   submit limited train.sbatch --time=1 --signal=B:USR1@45
@@ -170,6 +193,14 @@ long() {
   same_run slow limited
   (($(restarts_of "$job") > 1)) || fail "it was started again fewer than two times" "$work/limited.log"
   pass "too short a time limit: started again $(restarts_of "$job") times, the same run"
+}
+
+long() {
+  node
+  first_node
+  under_mpirun
+  chain
+  limited
 }
 
 "${1:-quick}"
