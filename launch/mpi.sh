@@ -28,6 +28,28 @@ mpi_line() {
   printf '%s\n' "${words[@]}" -n "$1"
 }
 
+# mpi_keepalive: lets Open MPI's own daemons notice a dead or unreachable host after some 10 s, not after the 8 minutes that are its default.
+mpi_keepalive() {
+  local name
+  for name in OMPI_MCA_oob_tcp_keepalive PRTE_MCA_oob_tcp_keepalive; do # Open MPI 4 and 5
+    export "${name}_time=5" "${name}_intvl=2" "${name}_probes=3"
+  done
+}
+
+# mpi_hosts_line P HOST:SLOTS,...: the words that start P workers on these hosts.
+mpi_hosts_line() {
+  local mpirun=${MPIRUN:-mpirun} words
+  words=("$mpirun")
+  case $("$mpirun" --version 2>&1) in
+    *"Open MPI"* | *OpenRTE*)
+      ((EUID == 0)) && words+=(--allow-run-as-root)
+      words+=(--bind-to none --host "$2")
+      ;;
+    *) words+=(-hosts "$2") ;;
+  esac
+  printf '%s\n' "${words[@]}" -n "$1"
+}
+
 # workers_of PID: the process ids of the lockstep workers below the mpirun (or timeout) PID, one a line, in order of birth.
 workers_of() {
   local below=" $1 " pid parent stat

@@ -1,0 +1,157 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2154 # run, program and the like come from lockstep-run
+# One attempt of lockstep-run: a job of workers that is started, watched, told to stop, ended for good, and asked why it failed. Sourced.
+
+job=''            # the process id of mpirun or srun while an attempt goes on
+logs=''           # the attempt's folder of logs
+stops=0           # how often we were told to stop
+told_at=0         # when the job was last told so
+failed_rank='' failed_host='' reason=''
+
+# A worker's last words; those of one that waited for another name that one, too.
+words_of_a_worker='^(lockstep[^:]*: )?rank ([0-9]+) \(([^)]*)\)(, step [0-9]+)?: (.*)'
+
+# nap: a third of a second, or until a signal comes.
+nap() {
+  sleep 0.33 &
+  wait $! 2>/dev/null || true
+}
+
+# start_attempt WORD...: starts the launcher with these words, in a session of its own: what a terminal or Slurm sends to all reaches us alone.
+start_attempt() {
+  local errors
+  logs=$run/logs/attempt-$number
+  mkdir -p "$logs" || die "$logs cannot be made"
+  token=$HOSTNAME-$$-$number
+  exec {errors}> >(trap '' INT TERM HUP USR1 && exec tee -a "$logs/launcher.log" >&2)
+  tee=$!
+  (
+    trap '' USR1 # until it listens
+    exec setsid "$@" "$here/worker" "$logs" "$token" "${program[@]}" </dev/null 2>&"$errors" {errors}>&-
+  ) &
+  job=$!
+  exec {errors}>&-
+}
+
+# ours: the processes of this attempt on this machine, one a line.
+ours() {
+  grep -lzxF "LOCKSTEP_ATTEMPT=$token" /proc/[0-9]*/environ 2>/dev/null | sed 's|/proc/||; s|/environ||'
+}
+
+# state_of PID: the letter of its state (T: stopped), or nothing.
+state_of() {
+  local stat=''
+  { read -r stat <"/proc/$1/stat"; } 2>/dev/null || true
+  stat=${stat##*) } # the name in parentheses may hold anything
+  echo "${stat%% *}"
+}
+
+# all_stopped: whether there are workers here, and each is stopped (SIGSTOP): nobody is left who could tell.
+all_stopped() {
+  local pid any=''
+  for pid in $(ours); do
+    case $(state_of "$pid") in
+      [Tt]) any=yes ;;
+      '') ;;
+      *) [[ $(readlink "/proc/$pid/exe") == */tee ]] || return 1 ;;
+    esac
+  done
+  [[ $any ]]
+}
+
+# watch_attempt: returns when the launcher has ended. A launcher that does not end although a worker has said why it failed, that is stopped itself,
+# or whose workers are all stopped for longer than their deadline, is ended.
+watch_attempt() {
+  local trouble=0 moved=$SECONDS
+  until [[ ! -d /proc/$job ]]; do
+    nap
+    if ((stops)) && ((SECONDS >= told_at + 2)); then
+      told_at=$SECONDS # again and again: workers that are just starting do not listen yet
+      kill -USR1 "$job" 2>/dev/null || true
+    fi
+    if ((stops > 1)); then
+      say "ends at once"
+      break
+    fi
+    if ((trouble == 0)) && grep -qE -m 1 "$words_of_a_worker" "$logs/launcher.log" 2>/dev/null; then trouble=$SECONDS; fi
+    if ((trouble && SECONDS > trouble + 10)); then
+      say "a worker has failed, and $launcher_name does not end: ending it"
+      break
+    fi
+    if [[ $(state_of "$job") != [Tt] ]] && { ((${#chosen[@]})) || ! all_stopped; }; then moved=$SECONDS; fi
+    if ((SECONDS > moved + deadline)); then
+      say "all of this job has been stopped for $deadline s: ending it"
+      break
+    fi
+  done
+}
+
+# end_attempt: nothing of the attempt is left on this machine; sets `code`.
+end_attempt() {
+  local pids i
+  if [[ -d /proc/$job ]]; then
+    kill -TERM "$job" 2>/dev/null || true
+    kill -CONT "$job" 2>/dev/null || true
+    for ((i = 0; i < 50; i++)); do
+      [[ -d /proc/$job ]] || break
+      sleep 0.1
+    done
+    kill -KILL "$job" 2>/dev/null || true
+    while [[ -d /proc/$job ]]; do sleep 0.05; done
+  fi
+  code=0
+  wait "$job" 2>/dev/null || code=$?
+  [[ $code != 0 || ! -e $logs/stopped ]] || code=75 # launch/slurm/worker
+  job=''
+  for ((i = 0; i < 10; i++)); do # what workers have said is still on its way to their logs
+    mapfile -t pids < <(ours)
+    ((${#pids[@]})) || break
+    ((i < 5)) || kill -KILL "${pids[@]}" 2>/dev/null || true
+    sleep 0.1
+  done
+  wait "$tee" 2>/dev/null || true
+}
+
+# find_cause: sets failed_rank, failed_host and reason by what workers and launcher have said, each empty where nobody knows. A worker that was
+# killed is known to the launcher alone, and is why others complain; a worker that others wait for is named by them.
+find_cause() {
+  local log=$logs/launcher.log line
+  failed_rank='' failed_host='' reason=''
+  line=$(grep -E -m 1 'noticed that process rank [0-9]+ with PID [0-9]+ on node .* exited on signal' "$log")
+  if [[ $line =~ rank\ ([0-9]+)\ .*on\ node\ ([^ ]+)\ exited\ on\ (signal\ [0-9]+) ]]; then
+    failed_rank=${BASH_REMATCH[1]} failed_host=${BASH_REMATCH[2]} reason="was ended by ${BASH_REMATCH[3]}"
+    return
+  fi
+  line=$(grep -E -m 1 "$words_of_a_worker" "$log" || grep -hE -m 1 "$words_of_a_worker" "$logs"/rank-*.log 2>/dev/null)
+  if [[ $line =~ $words_of_a_worker ]]; then
+    failed_rank=${BASH_REMATCH[2]} failed_host=${BASH_REMATCH[3]} reason=${BASH_REMATCH[5]}
+    if [[ $reason =~ rank\ ([0-9]+)\ \(([^\)]*)\) ]]; then failed_rank=${BASH_REMATCH[1]} failed_host=${BASH_REMATCH[2]}; fi
+    return
+  fi
+  if line=$(grep -E -A 3 -m 1 'has lost communication with a remote daemon' "$log"); then
+    failed_host=$(sed -nE 's/.*Remote daemon: .* on node (.*)/\1/p' <<<"$line")
+    reason="is lost to $launcher_name"
+    return
+  fi
+  line=$(grep -E -m 1 '^= +PID [0-9]+ RUNNING AT |^srun: error: [^:]+: task [0-9]+: ' "$log")
+  if [[ $line =~ RUNNING\ AT\ (.+) ]]; then
+    failed_host=${BASH_REMATCH[1]} reason="had a worker that was ended"
+  elif [[ $line =~ error:\ ([^:]+):\ task\ ([0-9]+):\ (.*) ]]; then
+    failed_host=${BASH_REMATCH[1]} failed_rank=${BASH_REMATCH[2]} reason=${BASH_REMATCH[3]}
+  fi
+}
+
+# show_failure: the last lines of the worker that failed, or else of what the launcher said.
+show_failure() {
+  local log=$logs/launcher.log
+  if [[ $failed_rank && -s $logs/rank-$failed_rank.log ]]; then log=$logs/rank-$failed_rank.log; fi
+  say "the last lines of $log:"
+  tail -n 8 "$log" | sed 's/^/    | /' >&2
+}
+
+# cause: who failed and how, as far as it is known:  : rank 2 (node07): reason
+cause() {
+  local who=$failed_host
+  if [[ $failed_rank ]]; then who="rank $failed_rank${failed_host:+ ($failed_host)}"; fi
+  echo "${who:+: $who}${reason:+: $reason}"
+}

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# launch/lockstep-run: through kill -9 of a worker and of mpirun, TERM, a damaged checkpoint, and faults that no restart mends.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+options=(--model cnn --dropout 0.2 --batch 48 --lanes 8 --limit 1501 --epochs 3 --seed 3 --checkpoint-every 4)
+train whole 2 1
+
+# run RUN P [OPTION...]: starts lockstep-run in the background; sets `job`.
+run() {
+  timeout -k 5 100 launch/lockstep-run -n "$2" ${restarts:+--max-restarts "$restarts"} -- train --data "$E2E_DATA" --run "$work/$1" --threads 1 \
+    "${options[@]}" "${@:3}" </dev/null >>"$work/$1.log" 2>&1 &
+  job=$!
+}
+
+# expect CODE RUN: the job must end with that code.
+expect() {
+  local rc=0
+  finish || rc=$?
+  ((rc == $1)) || fail "lockstep-run ended with exit code $rc instead of $1" "$work/$2.log"
+}
+
+# said RUN TEXT: the extended regular expression must be in what lockstep-run said.
+said() { grep -Eq -- "$2" "$work/$1.log" || fail "no \"$2\"" "$work/$1.log"; }
+
+run killed 3
+wait_for_step killed 8
+mapfile -t pids < <(workers_of "$job")
+kill -KILL "${pids[1]}"
+until (($(grep -c 'attempt [0-9]*: 3 workers' "$work/killed.log") == 2)); do
+  kill -0 "$job" 2>/dev/null || fail "it has not started again" "$work/killed.log"
+  sleep 0.05
+done
+said killed 'exit code 137 after [0-9]+ s: rank 1 \([^)]+\): was ended by signal 9'
+said killed 'logs/attempt-1/rank-1.log'
+wait_for_step killed $(($(newest_checkpoint "$work/killed") + 8))
+for pid in $(workers_of "$job"); do read -r _ _ _ mpirun _ <"/proc/$pid/stat"; done
+kill -KILL "$mpirun"
+expect 0 killed
+said killed 'attempt 3: 3 workers'
+same_run whole killed
+pass "kill -9 of a worker, then of mpirun: $(grep -c ': restart' "$work/killed.log") restarts, the same run"
+
+run stopped 3
+wait_for_step stopped 8
+kill -TERM "$(pgrep -P "$job")"
+expect 75 stopped
+step=$(newest_checkpoint "$work/stopped")
+[[ ! -e $work/stopped/model.safetensors ]] || fail "stopped too late"
+pass "TERM: exit code 75 with a checkpoint of step $step"
+
+newest=$(printf '%s\n' "$work"/stopped/checkpoints/step-*.h5 | tail -n 1)
+truncate -s $(($(stat -c %s "$newest") / 2)) "$newest"
+run stopped 2
+expect 0 stopped
+said stopped "$(basename "$newest").*taking the one before"
+same_run whole stopped
+pass "the newest checkpoint torn: goes on from the one before, with 2 workers: the same run"
+
+run wrong 2 --lanes 1
+expect 2 wrong
+said wrong 'no restart mends exit code 2'
+! grep -q 'attempt 2' "$work/wrong.log" || fail "started again" "$work/wrong.log"
+pass "a usage error is not tried again"
+
+# A program that dies at its start, whatever machine it runs on.
+# shellcheck disable=SC2016 # the program's words
+printf '#!/bin/sh\necho "$(basename "$0"): broken"; kill -SEGV $$\n' >"$work/broken"
+chmod +x "$work/broken"
+timeout -k 5 60 launch/lockstep-run -n 3 -- "$work/broken" --run "$work/never" >"$work/never.log" 2>&1 &
+job=$!
+expect 139 never
+said never 'gives up: two restarts in a row made no step'
+said never 'attempt 3: 2 workers'
+(($(grep -c ': restart' "$work/never.log") == 2)) || fail "not two restarts" "$work/never.log"
+pass "no step in two restarts: gives up"
