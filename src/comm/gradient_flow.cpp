@@ -31,6 +31,13 @@ std::unique_ptr<GradientFlow> GradientFlow::create(Communicator& communicator, J
 
 void GradientFlow::meet() { communicator_.barrier({.what = "setting the parameters"}); }
 
+Wish GradientFlow::wish() const {
+  Wish greatest = Wish::nothing;
+  for (int w = 0; w < static_cast<int>(runs_.size()); ++w)
+    greatest = std::max(greatest, note(w).wish);
+  return greatest;
+}
+
 std::size_t GradientFlow::buffers_per_thread() const {
   const std::vector<int> full(static_cast<std::size_t>(job_.lanes), 1);
   int most = 0;

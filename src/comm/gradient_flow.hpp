@@ -4,12 +4,13 @@
 #include <optional>
 
 #include "comm/pieces.hpp"
+#include "comm/wish.hpp"
 
 namespace lockstep {
 
 /// What a worker tells all others with the sums of a step.
 struct StepNote {
-  double stop = 0;      ///< not 0: it asks all to stop after this step
+  Wish wish = Wish::nothing;
   double per_lane = 0;  ///< seconds that its first thread took for a lane of the step before; 0: unknown
 };
 
@@ -84,9 +85,10 @@ class GradientFlow {
   virtual void post_sums(int thread) = 0;
   /// Whether all lanes' sums of this step are there.
   [[nodiscard]] virtual bool sums_ready() const = 0;
-  /// Then: [lanes, 2] of the whole job, and what each worker told all.
+  /// Then: [lanes, 2] of the whole job, what each worker told all, and the greatest of their wishes.
   [[nodiscard]] virtual std::span<const double> all_sums() const = 0;
   [[nodiscard]] virtual StepNote note(int worker) const = 0;
+  [[nodiscard]] Wish wish() const;
 
   // ---- rounds of sums over atoms, for updates that need all sums first; after sums_ready, one after another ----
 

@@ -77,7 +77,7 @@ class MessageFlow final : public GradientFlow {
   void begin_step(std::span<const int> lane_samples, std::int64_t step, const StepNote& note) override {
     const std::lock_guard lock(mutex_);
     count_step(lane_samples, step);
-    block(me_)[0] = note.stop;
+    block(me_)[0] = static_cast<double>(note.wish);
     block(me_)[1] = note.per_lane;
     courier_wakes_.notify_one();
   }
@@ -99,7 +99,9 @@ class MessageFlow final : public GradientFlow {
   }
   [[nodiscard]] bool sums_ready() const override { return sums_done_.load(std::memory_order_acquire) == steps_; }
   [[nodiscard]] std::span<const double> all_sums() const override { return sums_[parity()].in_order; }
-  [[nodiscard]] StepNote note(int worker) const override { return {.stop = block(worker)[0], .per_lane = block(worker)[1]}; }
+  [[nodiscard]] StepNote note(int worker) const override {
+    return {.wish = static_cast<Wish>(block(worker)[0]), .per_lane = block(worker)[1]};
+  }
 
   [[nodiscard]] bool arrived(std::int64_t q) override {
     const std::lock_guard lock(mutex_);
@@ -160,7 +162,7 @@ class MessageFlow final : public GradientFlow {
 
  private:
   static constexpr std::size_t kNote = 2;  ///< doubles of a StepNote
-  /// Doubles that every worker sends to all others: its lanes' [stop, per_lane, loss, correct, loss, correct, …], or those of its atoms.
+  /// Doubles that every worker sends to all others: its lanes' [wish, per_lane, loss, correct, loss, correct, …], or those of its atoms.
   struct Sums {
     std::size_t block = 0;  ///< of a worker, at most
     std::vector<double> blocks;

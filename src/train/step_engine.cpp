@@ -1,5 +1,7 @@
 #include "train/step_engine.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -13,10 +15,23 @@ namespace {
 using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
+/// In a handler: throws again what a kernel call has thrown, and names the op.
+[[noreturn]] void name_op(const std::string& op, int lane) {
+  try {
+    throw;
+  } catch (const std::bad_alloc&) {
+    throw Error(ExitCode::worker_lost, fmt::format("out of memory in {} of lane {}.", op, lane));
+  } catch (const Error& error) {
+    throw Error(error.code(), fmt::format("{} of lane {}: {}", op, lane, error.what()));
+  } catch (const std::exception& error) {
+    throw std::runtime_error(fmt::format("{} of lane {}: {}", op, lane, error.what()));
+  }
+}
+
 }  // namespace
 
 StepSums StepEngine::train(const StepBatch& batch, std::span<const Field> fields, std::span<const int> lane_samples,
-                           const StepContext& context, double rate, bool stop) {
+                           const StepContext& context, double rate, Wish wish) {
   const auto start = Clock::now();
   const StepTimes before = times_;
   prepare("train", batch);
@@ -24,7 +39,7 @@ StepSums StepEngine::train(const StepBatch& batch, std::span<const Field> fields
     flow_->meet();
     set_ = false;
   }
-  flow_->begin_step(lane_samples, static_cast<std::int64_t>(context.step), {.stop = stop ? 1.0 : 0.0, .per_lane = my_per_lane_});
+  flow_->begin_step(lane_samples, static_cast<std::int64_t>(context.step), {.wish = wish, .per_lane = my_per_lane_});
   running_.batch = &batch;
   running_.fields = fields;
   running_.context = context;
@@ -40,17 +55,12 @@ StepSums StepEngine::train(const StepBatch& batch, std::span<const Field> fields
   }
   times_.compute += seconds_since(start) - (times_.waiting - before.waiting);
   my_per_lane_ = (times_.compute - before.compute - (times_.update - before.update)) / std::max(1, flow_->run(0).size());
-  StepSums sums{.samples = batch.samples};
   for (std::size_t w = 0; w < per_lane_.size(); ++w) {
-    const StepNote note = flow_->note(static_cast<int>(w));
-    per_lane_[w] = note.per_lane;
-    sums.asked_to_stop = sums.asked_to_stop || note.stop > 0;
+    per_lane_[w] = flow_->note(static_cast<int>(w)).per_lane;
   }
   std::array<double, 2> total{};
   sum_lanes(flow_->all_sums(), total);
-  sums.loss = total[0];
-  sums.correct = total[1];
-  return sums;
+  return {.loss = total[0], .correct = total[1], .samples = batch.samples, .wish = flow_->wish()};
 }
 
 void StepEngine::run_seat(int thread) {
@@ -163,7 +173,11 @@ StepEngine::Turn StepEngine::run_call(int thread, LaneRun& run, const LaneRun* a
   {
     const Traced traced(running_.traced ? &trace_->lanes[static_cast<std::size_t>(run.lane - lanes().begin)] : nullptr, step.label,
                         run.context.step);
-    run.executor->run_step(run.at, run.binding, run.context);
+    try {
+      run.executor->run_step(run.at, run.binding, run.context);
+    } catch (...) {
+      name_op(step.label, run.lane);
+    }
     fold(thread, run, step);
   }
   run.written += step.opens >= 0 ? 1 : 0;
@@ -242,7 +256,7 @@ bool StepEngine::await(int thread, std::int64_t q, Ready ready) {
       continue;
     }
     backoff.pause();
-    if (waiting.silent > communicator_.deadline) {
+    if (waiting.silent > communicator_.longest_silence()) {
       flow_->name_the_silent(q);
     }
   }

@@ -448,7 +448,8 @@ TEST_F(Workers, GradientsFlowThroughARingToTheBitsOfTheTree) {
         std::vector<int> samples(lanes, 4);
         if (step % 2 == 1)
           samples[1] = samples[lanes - 1] = 0;
-        flow->begin_step(samples, step, {.stop = rank == 0 && step == 3 ? 1.0 : 0.0, .per_lane = rank + 0.5});
+        const Wish mine = step == 3 ? Wish::stop : step == 2 ? Wish::checkpoint : Wish::nothing;
+        flow->begin_step(samples, step, {.wish = rank == 0 ? mine : Wish::nothing, .per_lane = rank + 0.5});
         {
           std::vector<std::jthread> team;
           for (int t = 0; t < kThreads; ++t)
@@ -479,10 +480,9 @@ TEST_F(Workers, GradientsFlowThroughARingToTheBitsOfTheTree) {
         EXPECT_EQ(wrong, 0) << flow->kind() << ", " << lanes << " lanes, step " << step;
         for (int lane = 0; lane < lanes; ++lane)
           EXPECT_EQ(flow->all_sums()[2 * lane], samples[lane] > 0 ? lane + 1 : 0);
-        for (int w = 0; w < size; ++w) {
-          EXPECT_EQ(flow->note(w).stop, w == 0 && step == 3 ? 1.0 : 0.0);
+        EXPECT_EQ(flow->wish(), mine);
+        for (int w = 0; w < size; ++w)
           EXPECT_EQ(flow->note(w).per_lane, w + 0.5);
-        }
         comm.barrier({.what = "looking at the parameters"});
       }
     }
