@@ -107,6 +107,9 @@ inline constexpr std::string_view kLossPrefix = "loss:";
 /// so weights of which the mean over the samples is not 1 scale it. Evaluation stays unweighted. Throws UsageError unless the model reads
 /// one i32 label a sample and there is a weight for each of its classes.
 [[nodiscard]] Model weigh_classes(Model model, std::span<const double> weights);
+/// The model whose training loss of each sample is multiplied by its input "weight" f32 [n]; the step's loss is still the mean over its
+/// samples. Evaluation stays unweighted. A model that reads "weight" itself is given back as it is.
+[[nodiscard]] Model weigh_samples(Model model);
 
 /// The options of the built-in models.
 struct ModelOptions {

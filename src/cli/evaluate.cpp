@@ -7,7 +7,6 @@
 #include "cli/trained.hpp"
 #include "train/job.hpp"
 #include "train/parameters.hpp"
-#include "train/safetensors.hpp"
 #include "train/trainer.hpp"
 
 namespace lockstep::cli {

@@ -7,8 +7,9 @@
 #include "cli/trained.hpp"
 #include "data/describe_data.hpp"
 #include "formats/onnx.hpp"
+#include "formats/safetensors.hpp"
 #include "train/metrics.hpp"
-#include "train/safetensors.hpp"
+#include "train/parameters.hpp"
 #include "train/whole_file.hpp"
 
 namespace lockstep::cli {

@@ -16,11 +16,10 @@
 #include "cli/task_options.hpp"
 #include "formats/report.hpp"
 #include "formats/run_log.hpp"
+#include "formats/safetensors.hpp"
 #include "formats/trace_file.hpp"
 #include "lockstep/train.hpp"
 #include "train/job.hpp"
-#include "train/safetensors.hpp"
-#include "train/sample_weights.hpp"
 #include "train/trainer.hpp"
 #include "train/whole_file.hpp"
 

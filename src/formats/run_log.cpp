@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "data/sha256.hpp"
+#include "formats/safetensors.hpp"
 #include "train/parameters.hpp"
 #include "train/whole_file.hpp"
 
@@ -197,6 +198,8 @@ void RunLog::close_line(const StepSeen& last) {
     flush();
   }
 }
+
+void RunLog::model(std::span<const NamedTensor> tensors) { write_safetensors(RunFolder(settings_.run).model(), tensors); }
 
 void RunLog::flush() {
   if (!text_.empty()) {

@@ -29,8 +29,8 @@ struct StepLine {
   [[nodiscard]] static std::optional<StepLine> from(std::string_view text);
 };
 
-/// What a run leaves behind of its steps: RUN/steps.jsonl, hashes.jsonl where it is shown parameters, and tensorboard/ if that is asked
-/// for. Where a run goes on, the files tell what is before the checkpoint, and lines keep their times.
+/// What a run leaves behind of its steps: RUN/steps.jsonl, model.safetensors at the end, hashes.jsonl where it is shown parameters, and
+/// tensorboard/ if that is asked for. Where a run goes on, the files tell what is before the checkpoint, and lines keep their times.
 class RunLog final : public Watch {
  public:
   struct Settings {
@@ -47,6 +47,7 @@ class RunLog final : public Watch {
   void step(const StepSeen& seen) override;
   void parameters(std::uint64_t step, const FlatLayout& layout, std::span<const float> flat) override;
   void epoch(const EpochRow& row) override;
+  void model(std::span<const NamedTensor> tensors) override;
   nlohmann::ordered_json checkpoint() override;
 
  private:

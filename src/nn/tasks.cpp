@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "graph/rewrite.hpp"
 #include "lockstep/nn.hpp"
 
@@ -93,6 +95,17 @@ Model weigh_classes(Model model, std::span<const double> weights) {
     }
   }
   throw UsageError("weights of classes need a model that gives each sample one class");
+}
+
+Model weigh_samples(Model model) {
+  Graph& graph = model.programs.at("train");
+  const bool reads_it =
+      std::ranges::any_of(graph.nodes(), [](const Node& node) { return node.op == &leaf::input() && node.attrs.text("name") == "weight"; });
+  if (!reads_it) {
+    const Value loss = graph.value(graph.output("loss"));
+    graph.set_output("loss", mul(loss, graph.input("weight", {kBatch})));
+  }
+  return model;
 }
 
 }  // namespace lockstep

@@ -8,13 +8,8 @@
 #include "lockstep/error.hpp"
 #include "lockstep/nn.hpp"
 #include "train/parameters.hpp"
-#include "train/safetensors.hpp"
 
 namespace lockstep {
-
-StartingWeights read_starting_weights(const std::string& file, std::vector<std::string> afresh) {
-  return {file, read_safetensors(file).tensors, std::move(afresh)};
-}
 
 std::string take_weights(const FlatLayout& layout, const StartingWeights& weights, std::span<float> flat) {
   const auto starts_afresh = [&](const std::string& name) {

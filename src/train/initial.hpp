@@ -17,9 +17,6 @@ struct StartingWeights {
   bool operator==(const StartingWeights&) const = default;
 };
 
-/// Reads a safetensors file. Throws CheckpointError naming it and what is wrong with it.
-[[nodiscard]] StartingWeights read_starting_weights(const std::string& file, std::vector<std::string> afresh);
-
 /// Overwrites the tensors of `flat` with the stored ones and gives a sentence that says which start afresh. Throws CheckpointError naming
 /// all tensors that are missing in the file, left over in it or of another shape, but for those that start afresh; `flat` is then as it
 /// was.

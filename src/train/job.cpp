@@ -12,7 +12,6 @@
 #include "plan/lane_price.hpp"
 #include "runtime/cores.hpp"
 #include "train/parameters.hpp"
-#include "train/safetensors.hpp"
 
 namespace lockstep {
 namespace {

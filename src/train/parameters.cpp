@@ -1,8 +1,10 @@
 #include "train/parameters.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
+#include "data/sha256.hpp"
 #include "ops/keyed.hpp"
 
 namespace lockstep {
@@ -88,6 +90,23 @@ void from_tensors(const FlatLayout& layout, std::span<const NamedTensor> tensors
       std::ranges::copy(it->values, flat.begin() + tensor.offset);
     }
   }
+}
+
+std::vector<const NamedTensor*> in_name_order(std::span<const NamedTensor> tensors) {
+  std::vector<const NamedTensor*> sorted;
+  for (const NamedTensor& tensor : tensors) {
+    sorted.push_back(&tensor);
+  }
+  std::ranges::sort(sorted, {}, &NamedTensor::name);
+  return sorted;
+}
+
+std::string parameter_hash(std::span<const NamedTensor> tensors) {
+  Sha256 hash;
+  for (const NamedTensor* tensor : in_name_order(tensors)) {
+    hash.update(std::as_bytes(std::span(tensor->values)));
+  }
+  return hash.finish_hex();
 }
 
 }  // namespace lockstep

@@ -31,4 +31,11 @@ void initialise(const FlatLayout& layout, std::uint64_t seed, std::span<float> f
 /// The reverse; a tensor that `tensors` lacks stays as it is. Requires shapes that agree.
 void from_tensors(const FlatLayout& layout, std::span<const NamedTensor> tensors, std::span<float> flat, const std::string& prefix = "");
 
+/// Tensors by their names, as bytes.
+[[nodiscard]] std::vector<const NamedTensor*> in_name_order(std::span<const NamedTensor> tensors);
+
+/// SHA-256 (64 hexadecimal digits) over the values of all tensors in name order, little-endian f32: what a safetensors file holds after
+/// its header.
+[[nodiscard]] std::string parameter_hash(std::span<const NamedTensor> tensors);
+
 }  // namespace lockstep

@@ -14,7 +14,6 @@
 #include "train/job.hpp"
 #include "train/pace.hpp"
 #include "train/parameters.hpp"
-#include "train/safetensors.hpp"
 
 namespace lockstep {
 namespace {
@@ -508,8 +507,12 @@ class Trainer {
     const double seconds = run_seconds_ + epoch_seconds_;
     result.samples_per_second = seconds > 0 ? static_cast<double>(run_samples_ + timed_samples_) / seconds : 0;
     if (!preempted) {
-      const auto write = [this] { write_safetensors(folder_->model(), to_tensors(engine_.layout(), engine_.parameters())); };
-      await_root(communicator_, write, {"rank 0 to write the model"});
+      const auto show = [this] {
+        if (settings_.watch != nullptr) {
+          settings_.watch->model(to_tensors(engine_.layout(), engine_.parameters()));
+        }
+      };
+      await_root(communicator_, show, {"rank 0 to write the model"});
       if (test_) {
         result.test = evaluate_dataset(engine_, *test_, {0, test_->rows()}, settings_.batch, job_.lanes, settings_.cache);
         result.figures = engine_.metrics().figures(*result.test);

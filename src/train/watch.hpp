@@ -6,6 +6,7 @@
 #include <span>
 
 #include "plan/flat_layout.hpp"
+#include "train/named_tensor.hpp"
 #include "train/run_folder.hpp"
 
 namespace lockstep {
@@ -44,6 +45,8 @@ class Watch {
   /// Every TrainSettings::hash_every steps.
   virtual void parameters(std::uint64_t step, const FlatLayout& layout, std::span<const float> flat) = 0;
   virtual void epoch(const EpochRow& row) = 0;
+  /// At the end: the parameters and running statistics that the run ends with.
+  virtual void model(std::span<const NamedTensor> tensors) = 0;
   /// Before a checkpoint is written: what it needs to go on from there as if nothing had happened; no times.
   [[nodiscard]] virtual nlohmann::ordered_json checkpoint() = 0;
 };

@@ -6,7 +6,6 @@
 #include "plan/compile.hpp"
 #include "scratch_folder.hpp"
 #include "train/parameters.hpp"
-#include "train/safetensors.hpp"
 
 namespace lockstep {
 namespace {
@@ -30,16 +29,14 @@ class Initial : public testing::Test {
     initialise(layout, 2, other);
     stored = to_tensors(layout, other);
   }
-  /// What take_weights makes of `stored`, through a file.
+  /// What take_weights makes of `stored`.
   std::vector<NamedTensor> take(const std::vector<std::string>& afresh = {}) {
-    write_safetensors(folder / "w.safetensors", stored);
     std::vector<float> flat = start;
-    said = take_weights(layout, read_starting_weights((folder / "w.safetensors").string(), afresh), flat);
+    said = take_weights(layout, {"w.safetensors", stored, afresh}, flat);
     return to_tensors(layout, flat);
   }
   NamedTensor& tensor(const std::string& name) { return *std::ranges::find(stored, name, &NamedTensor::name); }
 
-  const ScratchFolder folder;
   const FlatLayout layout;
   std::vector<float> start;
   std::vector<NamedTensor> stored;

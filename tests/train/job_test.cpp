@@ -9,7 +9,6 @@
 #include "data/sha256.hpp"
 #include "runtime/cores.hpp"
 #include "train/parameters.hpp"
-#include "train/safetensors.hpp"
 
 namespace lockstep {
 namespace {

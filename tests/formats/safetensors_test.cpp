@@ -1,4 +1,4 @@
-#include "train/safetensors.hpp"
+#include "formats/safetensors.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,8 @@
 
 #include "data/sha256.hpp"
 #include "lockstep/error.hpp"
-#include "scratch_folder.hpp"
+#include "train/parameters.hpp"
+#include "train/scratch_folder.hpp"
 
 namespace lockstep {
 namespace {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "train/initial.hpp"
 #include "train/named_tensor.hpp"
 
 namespace lockstep {
@@ -26,8 +27,7 @@ void write_safetensors(const std::filesystem::path& path, std::span<const NamedT
 /// Throws CheckpointError naming the file, the tensor and what is wrong with it.
 [[nodiscard]] Safetensors read_safetensors(const std::filesystem::path& path);
 
-/// SHA-256 (64 hexadecimal digits) over the values of all tensors in name order, little-endian f32: what a safetensors file holds after
-/// its header.
-[[nodiscard]] std::string parameter_hash(std::span<const NamedTensor> tensors);
+/// A file's weights, for a run to start from. Throws as read_safetensors.
+[[nodiscard]] StartingWeights read_starting_weights(const std::string& file, std::vector<std::string> afresh);
 
 }  // namespace lockstep

@@ -1,4 +1,4 @@
-#include "train/safetensors.hpp"
+#include "formats/safetensors.hpp"
 
 #include <fmt/format.h>
 
@@ -11,8 +11,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "data/sha256.hpp"
 #include "lockstep/error.hpp"
+#include "train/parameters.hpp"
 #include "train/whole_file.hpp"
 
 namespace lockstep {
@@ -24,15 +24,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kMetadata = "__metadata__";
 constexpr std::uint64_t kLongestHeader = 100'000'000;  // the limit of the format's own library
-
-std::vector<const NamedTensor*> by_name(std::span<const NamedTensor> tensors) {
-  std::vector<const NamedTensor*> sorted;
-  for (const NamedTensor& tensor : tensors) {
-    sorted.push_back(&tensor);
-  }
-  std::ranges::sort(sorted, {}, &NamedTensor::name);
-  return sorted;
-}
 
 std::string header_of(const std::vector<const NamedTensor*>& sorted, const std::map<std::string, std::string>& metadata) {
   Json header = Json::object();
@@ -226,7 +217,7 @@ class Reader {
 
 void write_safetensors(const std::filesystem::path& path, std::span<const NamedTensor> tensors,
                        const std::map<std::string, std::string>& metadata) {
-  const std::vector<const NamedTensor*> sorted = by_name(tensors);
+  const std::vector<const NamedTensor*> sorted = in_name_order(tensors);
   const std::string header = header_of(sorted, metadata);
   const std::uint64_t length = header.size();
   std::vector<std::byte> bytes;
@@ -241,12 +232,8 @@ void write_safetensors(const std::filesystem::path& path, std::span<const NamedT
 
 Safetensors read_safetensors(const std::filesystem::path& path) { return Reader(path).read(); }
 
-std::string parameter_hash(std::span<const NamedTensor> tensors) {
-  Sha256 hash;
-  for (const NamedTensor* tensor : by_name(tensors)) {
-    hash.update(std::as_bytes(std::span(tensor->values)));
-  }
-  return hash.finish_hex();
+StartingWeights read_starting_weights(const std::string& file, std::vector<std::string> afresh) {
+  return {file, read_safetensors(file).tensors, std::move(afresh)};
 }
 
 }  // namespace lockstep
