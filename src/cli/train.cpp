@@ -7,6 +7,7 @@
 #include <iostream>
 #include <limits>
 
+#include "cli/cadence.hpp"
 #include "cli/commands.hpp"
 #include "cli/data_options.hpp"
 #include "cli/lease.hpp"
@@ -154,7 +155,6 @@ TrainSettings settings_from(const Options& options, const Communicator& communic
   settings.threads = settings.threads > 0 ? settings.threads : default_threads(communicator);
   settings.pin = pins_threads(values);
   settings.balance = values["balance"].as<bool>();
-  settings.checkpoints = {count(values, "checkpoint-every"), parse_seconds(values["checkpoint-seconds"].as<std::string>()), end_of(values)};
   settings.accept_changed_data = values["accept-changed-data"].as<bool>();
   settings.hash_every = count(values, "hash-every");
   settings.keep = static_cast<int>(count(values, "keep", 1, kManyThreads));
@@ -236,6 +236,12 @@ int train_with(const Options& options, Communicator& communicator, const ModelMa
   const po::variables_map& values = options.values();
   communicator.patience = Communicator::kPatience;
   TrainSettings settings = settings_from(options, communicator);
+  const Cadence::Settings checkpoints{count(values, "checkpoint-every"), parse_seconds(values["checkpoint-seconds"].as<std::string>()),
+                                      end_of(values)};
+  settings.wish = [&communicator, cadence = Cadence(checkpoints, Cadence::Clock::now())](const Moment& moment) mutable {
+    const Wish wish = communicator.rank() == 0 ? cadence.wish(Cadence::Clock::now(), moment) : Wish::nothing;
+    return asked_to_stop() ? Wish::stop : wish;
+  };
   const RunData data = open_data(values, communicator);
   std::optional<Lease> lease;
   const auto warn = [](const std::string& text) { std::cerr << fmt::format("lockstep train: {}\n", text); };
@@ -252,7 +258,9 @@ int train_with(const Options& options, Communicator& communicator, const ModelMa
     trace = trace_of_steps(values["trace"].as<std::string>());
     settings.trace = &*trace;
   }
+  std::optional<Interruptible> interruptible(std::in_place);
   const TrainResult result = train(communicator, model, settings, data.training, data.validation, data.test);
+  interruptible.reset();
   if (trace) {
     write_trace(communicator, *trace, settings.run / "trace.json");
   }

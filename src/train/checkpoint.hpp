@@ -80,10 +80,6 @@ class CheckpointStore {
   /// the other thread. Each file appears whole or not at all (see write_whole_file). Throws CheckpointError with the reason if the write
   /// before failed; `checkpoint` is then not written.
   void write(Shared checkpoint, Shared best = nullptr);
-  void write(Checkpoint checkpoint, bool best) {
-    const auto shared = std::make_shared<const Checkpoint>(std::move(checkpoint));
-    write(shared, best ? shared : nullptr);
-  }
 
   [[nodiscard]] bool writing() const { return pending_.valid(); }
   /// The write that has ended since the last call, if there is one. Throws CheckpointError if it failed.

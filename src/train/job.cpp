@@ -193,7 +193,8 @@ void check_finite(const FlatLayout& layout, std::span<const float> flat) {
   }
 }
 
-void check_same_run(const Checkpoint& checkpoint, const Model& model, const nlohmann::ordered_json& experiment, const FlatLayout& layout) {
+bool check_same_run(const Checkpoint& checkpoint, const Model& model, const nlohmann::ordered_json& experiment,
+                    const std::string& dataset_checksum, bool accept_changed_data, const FlatLayout& layout) {
   if (const auto difference = first_difference(checkpoint.parameters, layout)) {
     throw CheckpointError(fmt::format("the checkpoint in this run folder is of another model: {}\n  Give another --run.", *difference));
   }
@@ -209,17 +210,15 @@ void check_same_run(const Checkpoint& checkpoint, const Model& model, const nloh
   if (checkpoint.model != model.json()) {
     throw CheckpointError("the checkpoint in this run folder is of another model (same parameters, other ops).\n  Give another --run.");
   }
-}
-
-bool check_same_data(const std::string& stored, const std::string& now, bool accept_changed_data) {
   constexpr std::size_t kDigits = 12;
-  if (stored != now && !accept_changed_data) {
+  const std::string& stored = checkpoint.dataset_checksum;
+  if (stored != dataset_checksum && !accept_changed_data) {
     throw DataError(
         fmt::format("the dataset is not the one that this run folder's checkpoint was made with (checksum {}… then, {}… now).\n"
                     "  Give that one, or another --run; or go on with this one: --accept-changed-data.",
-                    stored.substr(0, kDigits), now.substr(0, kDigits)));
+                    stored.substr(0, kDigits), dataset_checksum.substr(0, kDigits)));
   }
-  return stored != now;
+  return stored == dataset_checksum;
 }
 
 void check_same_machine(const std::string& stored, const std::string& mine, bool accept_other_machine) {

@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <csignal>
 #include <iostream>
 #include <iterator>
+#include <utility>
 
 #include "data/describe_data.hpp"
 #include "plan/lane_price.hpp"
@@ -21,32 +21,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Json = nlohmann::ordered_json;
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-/// USR1 asks for a checkpoint and an early end. A signal can reach the program only through a global.
-volatile std::sig_atomic_t asked_to_stop = 0;
-void on_stop_signal(int) { asked_to_stop = 1; }
-
-/// INT and TERM ask for the same while this lives; each once, then it does what it did before.
-class Interruptible {
- public:
-  Interruptible() {
-    struct sigaction action {};
-    action.sa_handler = on_stop_signal;
-    action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
-    sigaction(SIGINT, &action, &interrupt_);
-    sigaction(SIGTERM, &action, &terminate_);
-  }
-  Interruptible(const Interruptible&) = delete;
-  Interruptible& operator=(const Interruptible&) = delete;
-  ~Interruptible() {
-    sigaction(SIGINT, &interrupt_, nullptr);
-    sigaction(SIGTERM, &terminate_, nullptr);
-  }
-
- private:
-  struct sigaction interrupt_ {
-  }, terminate_{};
-};
 
 /// One run, from start or checkpoint to the end. A worker's view; all that steers it is the same on every worker.
 class Trainer {
@@ -66,7 +40,6 @@ class Trainer {
         engine_(communicator, model, job_, table_.max_lane_samples(), settings.recipe),
         pace_(job_.threads_per_worker),
         store_(settings.run, settings.keep),
-        cadence_(settings.checkpoints, Clock::now()),
         stopping_(settings.patience, settings.min_delta),
         lane_samples_(static_cast<std::size_t>(job_.lanes)) {}
 
@@ -164,8 +137,8 @@ class Trainer {
   }
 
   void restore(const Checkpoint& checkpoint) {
-    check_same_run(checkpoint, model_, experiment(), engine_.layout());
-    const bool changed = check_same_data(checkpoint.dataset_checksum, train_.checksum(), settings_.accept_changed_data);
+    const bool changed =
+        !check_same_run(checkpoint, model_, experiment(), train_.checksum(), settings_.accept_changed_data, engine_.layout());
     check_same_machine(checkpoint.fingerprint, fingerprint_, settings_.accept_other_machine);
     other_machines_ = checkpoint.progress.at("other_machines").get<std::vector<std::string>>();
     if (checkpoint.fingerprint != fingerprint_) {
@@ -186,9 +159,8 @@ class Trainer {
     epoch_loss_ = checkpoint.progress.at("epoch_loss").get<double>();
     epoch_samples_ = checkpoint.progress.at("epoch_samples").get<std::int64_t>();
     if (changed) {
-      step_in_epoch_ = 0;
       epoch_loss_ = 0;
-      epoch_samples_ = 0;
+      step_in_epoch_ = static_cast<std::uint64_t>(epoch_samples_ = 0);
       say("warning: the dataset has changed since the checkpoint; the epoch under way begins anew");
     }
     before_ = step_ - (epoch_ * steps_per_epoch() + step_in_epoch_);
@@ -228,16 +200,14 @@ class Trainer {
       await_writing();
     }
     const CheckpointStore::Shared now = best_ != nullptr && best_->step == step_ ? best_ : snapshot();
+    const CheckpointStore::Shared best = std::exchange(best_, nullptr);
     if (leads()) {
-      store_.write(now, std::move(best_));
-      waited_ = wait ? 0 : seconds_since(start);
-      cadence_.begun(Clock::now(), waited_);
+      store_.write(now, best);
     }
-    best_.reset();
+    waited_ = wait ? 0 : seconds_since(start);
+    epoch_seconds_ += waited_;  // of the epoch that follows, at its end
     if (wait) {
       await_writing();
-    } else {
-      epoch_seconds_ += seconds_since(start);  // of the epoch that follows, at its end
     }
   }
 
@@ -249,14 +219,14 @@ class Trainer {
   /// Throws CheckpointError if the write before failed.
   void tell_written() {
     if (const auto written = store_.ended()) {
-      cadence_.written(written->seconds);
+      write_seconds_ = written->seconds;
       constexpr double kMegabyte = 1e6;
       say(fmt::format("checkpoint of step {}: {:.1f} MB written in {:.2f} s, training waited {:.3f} s", written->step,
                       static_cast<double>(written->bytes) / kMegabyte, written->seconds, waited_));
     }
   }
 
-  /// All that a run needs to go on from this moment; on rank 0 alone.
+  /// All that a run needs to go on from this moment; on the others, its step. Every worker must call it.
   CheckpointStore::Shared snapshot() {
     check_finite(engine_.layout(), engine_.parameters());
     std::vector<NamedTensor> optimizer;
@@ -265,14 +235,14 @@ class Trainer {
       std::vector<NamedTensor> tensors = to_tensors(engine_.layout(), engine_.gather_state(i), states()[i] + "/", trained_only);
       std::ranges::move(tensors, std::back_inserter(optimizer));
     }
+    Checkpoint checkpoint;
+    checkpoint.step = step_;
     if (leads()) {
-      Checkpoint checkpoint;
       checkpoint.model = model_.json();
       checkpoint.parameters = to_tensors(engine_.layout(), engine_.parameters());
       checkpoint.optimizer = std::move(optimizer);
       checkpoint.epoch = epoch_;
       checkpoint.step_in_epoch = step_in_epoch_;
-      checkpoint.step = step_;
       nlohmann::ordered_json history = nlohmann::ordered_json::array();
       for (const EpochRow& row : history_) {
         history.push_back(row.to_json());
@@ -284,9 +254,8 @@ class Trainer {
       checkpoint.settings["data"] = describe_data(train_);
       checkpoint.fingerprint = fingerprint_;
       checkpoint.dataset_checksum = train_.checksum();
-      return std::make_shared<const Checkpoint>(std::move(checkpoint));
     }
-    return nullptr;
+    return std::make_shared<const Checkpoint>(std::move(checkpoint));
   }
 
   [[nodiscard]] ReaderOptions reader_options(std::uint64_t epoch, std::uint64_t step) const {
@@ -308,7 +277,6 @@ class Trainer {
     if (finished()) {
       return false;
     }
-    const Interruptible interruptible;
     std::optional<BatchReader> reader(std::in_place, cache_, table_, reader_options(epoch_, step_in_epoch_));
     if (!cache_->note().empty()) {
       say(cache_->note());
@@ -367,19 +335,11 @@ class Trainer {
     return names;
   }
 
-  /// What this worker asks of all in the next step.
-  Wish next_wish() {
-    if (!leads()) {
-      return asked_to_stop != 0 ? Wish::stop : Wish::nothing;
-    }
-    tell_written();
-    const Wish wish = cadence_.wish(Clock::now(), step_ + 1, step_in_epoch_ + 1 == steps_per_epoch(), store_.writing());
-    return asked_to_stop != 0 ? Wish::stop : wish;
-  }
-
   Wish train_one_step(BatchReader& reader) {
     communicator_.step = static_cast<std::int64_t>(step_);
-    const Wish mine = next_wish();
+    tell_written();
+    const bool last = step_in_epoch_ + 1 == steps_per_epoch();
+    const Wish mine = settings_.wish ? settings_.wish({step_ + 1, last, store_.writing(), waited_, write_seconds_}) : Wish::nothing;
     const auto start = Clock::now();
     const double waited = reader.wait_seconds();
     const StepTimes before = engine_.times();
@@ -467,10 +427,7 @@ class Trainer {
       const auto changed = data != nullptr && !settings_.accept_changed_data ? data->changed() : std::nullopt;
       if (changed) {
         throw DataError(
-            fmt::format("{} was changed while the run was reading it.\n"
-                        "  The last checkpoint is from before this epoch's end. Put the file back and start the same line again, "
-                        "or go on with the new one: --accept-changed-data.",
-                        *changed));
+            fmt::format("{} was changed while the run was reading it.\n  Put it back, or give --accept-changed-data.", *changed));
       }
     }
   }
@@ -551,9 +508,8 @@ class Trainer {
   StepEngine engine_;
   Pace pace_;
   CheckpointStore store_;
-  Cadence cadence_;
-  double waited_ = 0;             ///< for the copy that is being written
-  CheckpointStore::Shared best_;  ///< not written yet; rank 0's
+  double waited_ = 0, write_seconds_ = 0;  ///< of the last checkpoint: for its copy; until it was on the disk
+  CheckpointStore::Shared best_;           ///< not written yet
   EarlyStopping stopping_;
   std::optional<RunFolder> folder_;
   std::optional<Progress> progress_;
@@ -571,8 +527,6 @@ class Trainer {
 };
 
 }  // namespace
-
-void listen_for_stop() { std::signal(SIGUSR1, on_stop_signal); }
 
 TrainResult train(Communicator& communicator, const Model& model, const TrainSettings& settings, const Dataset& train,
                   const std::optional<Dataset>& validation, const std::optional<Dataset>& test) {

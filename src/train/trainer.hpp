@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,7 +11,6 @@
 #include "comm/communicator.hpp"
 #include "data/dataset.hpp"
 #include "data/order.hpp"
-#include "train/cadence.hpp"
 #include "train/checkpoint.hpp"
 #include "train/early_stopping.hpp"
 #include "train/initial.hpp"
@@ -24,6 +24,15 @@ namespace lockstep {
 
 /// Whether each thread stays on a core of its own: alone: where it has one, which no other worker of the machine may use.
 enum class Pin : std::uint8_t { alone, on, off };
+
+/// Where a run stands before a step.
+struct Moment {
+  std::uint64_t step = 0;   ///< that will be done after it
+  bool epoch_ends = false;  ///< with it
+  bool writing = false;     ///< a checkpoint is; another one would keep the steps waiting
+  double copying = 0;       ///< seconds for which the last checkpoint kept the steps waiting
+  double written = 0;       ///< seconds until the one that was last written was on the disk
+};
 
 /// Everything that decides a run, after options, config file and defaults. All but the last group belongs to the experiment: change it
 /// and the model is another one.
@@ -51,7 +60,8 @@ struct TrainSettings {
   int threads = 1;
   Pin pin = Pin::alone;
   bool balance = false;  ///< deal the lanes again at the end of an epoch, by how long workers take for one
-  Cadence::Settings checkpoints;
+  /// Asked on every worker before each step; all do what the greatest wish is. None: there is but the last checkpoint.
+  std::function<Wish(const Moment&)> wish;
   bool accept_changed_data = false;
   int keep = 3;
   std::size_t cache = std::size_t{1} << 30;
@@ -63,10 +73,6 @@ struct TrainSettings {
   std::uint64_t hash_every = 0;  ///< steps after which it is shown the parameters; 0: never
   Trace* trace = nullptr;        ///< this worker's, if some steps are to be traced
 };
-
-/// From here on USR1 asks the run for a checkpoint and an early end. Call it first of all: before, the signal would end the process. While
-/// it trains, INT and TERM do so, too, and a second one ends the process at once.
-void listen_for_stop();
 
 /// What a run comes to; the same on every worker but for the times.
 struct TrainResult {

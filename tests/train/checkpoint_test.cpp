@@ -147,6 +147,11 @@ TEST(Checkpoint, NamesTheFirstDifference) {
             "the checkpoint has the parameter 'b' [2], but the model has none of that name");
 }
 
+void write(CheckpointStore& store, const Checkpoint& checkpoint, bool best) {
+  const auto shared = std::make_shared<const Checkpoint>(checkpoint);
+  store.write(shared, best ? shared : nullptr);
+}
+
 /// What a version of Lockstep that writes another format may leave.
 std::vector<std::byte> of_format(std::int64_t format) {
   Hdf5File file = Hdf5File::create_in_memory();
@@ -167,7 +172,7 @@ std::vector<std::byte> of_format(std::int64_t format) {
 TEST(CheckpointStore, OneOfANewerVersionIsNoDamage) {
   const ScratchFolder run;
   CheckpointStore store(run.path(), 3);
-  store.write(checkpoint_at(1), false);
+  write(store, checkpoint_at(1), false);
   store.wait();
   write_whole_file(run / "checkpoints/step-000000002.h5", of_format(2));
   const std::string what = what_throws<NewerCheckpoint>([&] { static_cast<void>(store.load_latest(ignore)); });
@@ -178,7 +183,7 @@ TEST(CheckpointStore, TellsOfEachWriteOnce) {
   const ScratchFolder run;
   CheckpointStore store(run.path(), 3);
   EXPECT_FALSE(store.ended());
-  store.write(checkpoint_at(7), true);
+  write(store, checkpoint_at(7), true);
   store.wait();
   const auto written = store.ended();
   ASSERT_TRUE(written);
@@ -202,7 +207,7 @@ TEST(CheckpointStore, KeepsTheNewestAndTheBest) {
   EXPECT_EQ(store.load_latest(ignore), std::nullopt);
   EXPECT_EQ(store.load_best(), std::nullopt);
   for (const std::uint64_t step : {5, 10, 15, 20}) {
-    store.write(checkpoint_at(step), step == 10);
+    write(store, checkpoint_at(step), step == 10);
   }
   store.wait();
   EXPECT_EQ(listing(run / "checkpoints"), "best.h5 step-000000015.h5 step-000000020.h5");
@@ -214,7 +219,7 @@ TEST(CheckpointStore, TakesTheOneBeforeADamagedOne) {
   const ScratchFolder run;
   CheckpointStore store(run.path(), 3);
   for (const std::uint64_t step : {1, 2, 3}) {
-    store.write(checkpoint_at(step), false);
+    write(store, checkpoint_at(step), false);
   }
   store.wait();
   const std::string newest = text_of(run / "checkpoints/step-000000003.h5");
@@ -226,7 +231,7 @@ TEST(CheckpointStore, TakesTheOneBeforeADamagedOne) {
   EXPECT_NE(said[0].find("step-000000003.h5 is damaged ("), std::string::npos) << said[0];
   EXPECT_NE(said[1].find("step-000000002.h5 is damaged (it has only 0 bytes); taking the one before."), std::string::npos) << said[1];
 
-  store.write(checkpoint_at(2), false);  // going on from there replaces the damaged ones
+  write(store, checkpoint_at(2), false);  // going on from there replaces the damaged ones
   store.wait();
   EXPECT_EQ(listing(run / "checkpoints"), "step-000000001.h5 step-000000002.h5");
 }
@@ -250,7 +255,7 @@ TEST(CheckpointStore, LooksAtItsOwnFilesOnlyAndClearsAwayWhatAKilledProcessLeft)
   put(run / "checkpoints/step-x.h5", "");
   put(run / "checkpoints/notes.txt", "");
   EXPECT_EQ(store.load_latest(ignore), std::nullopt);
-  store.write(checkpoint_at(1), false);
+  write(store, checkpoint_at(1), false);
   store.wait();
   EXPECT_EQ(listing(run / "checkpoints"), "notes.txt step-000000001.h5 step-x.h5");
 }
@@ -278,21 +283,21 @@ class SmallFiles {
 TEST(CheckpointStore, AFailedWriteIsReportedAndLeavesNoHalfFile) {
   const ScratchFolder run;
   CheckpointStore store(run.path(), 2);
-  store.write(checkpoint_at(1), true);
+  write(store, checkpoint_at(1), true);
   store.wait();
   {
     const SmallFiles limit(1000);
-    store.write(checkpoint_at(2), true);
+    write(store, checkpoint_at(2), true);
     const std::string what = what_throws<CheckpointError>([&] { store.wait(); });
     EXPECT_NE(what.find("checkpoints/best.h5 cannot be written: File too large.\n  Make room there"), std::string::npos) << what;
-    store.write(checkpoint_at(3), false);
-    EXPECT_THROW(store.write(checkpoint_at(4), false), CheckpointError);
+    write(store, checkpoint_at(3), false);
+    EXPECT_THROW(write(store, checkpoint_at(4), false), CheckpointError);
     EXPECT_NO_THROW(store.wait()) << "each failure is thrown once";
   }
   EXPECT_EQ(listing(run / "checkpoints"), "best.h5 step-000000001.h5");
   EXPECT_EQ(store.load_latest(ignore), checkpoint_at(1));
   EXPECT_EQ(store.load_best(), checkpoint_at(1));
-  store.write(checkpoint_at(2), false);
+  write(store, checkpoint_at(2), false);
   store.wait();
   EXPECT_EQ(store.load_latest(ignore), checkpoint_at(2));
 }
@@ -301,7 +306,7 @@ TEST(CheckpointStore, AFolderThatCannotBeMadeIsReported) {
   const ScratchFolder run;
   put(run / "checkpoints", "a file");
   CheckpointStore store(run.path(), 2);
-  store.write(checkpoint_at(1), false);
+  write(store, checkpoint_at(1), false);
   EXPECT_THROW(store.wait(), CheckpointError);
 }
 

@@ -168,18 +168,16 @@ TEST(Job, ACheckpointOfAnotherExperimentIsRefusedByName) {
   checkpoint.parameters = to_tensors(layout, std::vector<float>(static_cast<std::size_t>(layout.size)));
   checkpoint.settings = {{"batch", 64}, {"seed", 1}};
   const auto refusal = [&](const nlohmann::ordered_json& experiment, const Model& other) {
-    return message_of([&] { check_same_run(checkpoint, other, experiment, layout); });
+    return message_of([&] { check_same_run(checkpoint, other, experiment, "abc", false, layout); });
   };
+  checkpoint.dataset_checksum = "abc";
   EXPECT_EQ(refusal({{"batch", 64}, {"seed", 1}}, model), "");
   EXPECT_NE(refusal({{"batch", 128}, {"seed", 1}}, model).find("batch 64, and now 128"), std::string::npos);
   options.activation = nn::Activation::tanh;
   EXPECT_NE(refusal({{"batch", 64}, {"seed", 1}}, build_model(options)).find("another model"), std::string::npos);
-}
-
-TEST(Job, AChangedDatasetIsRefusedUnlessThatIsAccepted) {
-  EXPECT_FALSE(check_same_data("abc", "abc", false));
-  EXPECT_NE(message_of([&] { static_cast<void>(check_same_data("abc", "abd", false)); }).find("--accept-changed-data"), std::string::npos);
-  EXPECT_TRUE(check_same_data("abc", "abd", true));
+  checkpoint.dataset_checksum = "abd";
+  EXPECT_NE(refusal({{"batch", 64}, {"seed", 1}}, model).find("--accept-changed-data"), std::string::npos);
+  EXPECT_FALSE(check_same_run(checkpoint, model, {{"batch", 64}}, "abc", true, layout));
 }
 
 TEST(Job, OtherOptionsOrDataAreRefusedByName) {
