@@ -83,6 +83,9 @@ Field Dataset::State::read_field_info(const Hdf5File& file, const std::string& w
   if (!dtype) {
     throw DataError(fmt::format("{}: /{} holds elements of {} bytes, but fields are f32, i32 or u8.", where, name, info.type.bytes));
   }
+  if (!info.trouble.empty()) {
+    throw DataError(info.trouble);
+  }
   if (info.dims.empty() || info.dims[0] != shard.rows) {
     throw DataError(fmt::format("{}: /{} has {} rows, but the shard says {}.\n  Import the dataset again.", where, name,
                                 info.dims.empty() ? 0 : info.dims[0], shard.rows));
