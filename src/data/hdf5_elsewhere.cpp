@@ -49,9 +49,8 @@ std::vector<Filter> filters_of(const Call& call, hid_t creation) {
   return filters;
 }
 
-/// A missing file of a virtual dataset would be read as zeros. Adds up the bytes of the others.
+/// A missing file of a virtual dataset would be read as zeros. Adds up the bytes of the others, 1 GB for several (a name with %).
 std::string missing_source(const Call& call, hid_t creation, const std::filesystem::path& file, double& bytes) {
-  constexpr double kSeveral = 1e9;  // a name with % stands for several files
   std::size_t count = 0;
   call.check(H5Pget_virtual_count(creation, &count));
   for (std::size_t i = 0; i < count; ++i) {
@@ -67,7 +66,7 @@ std::string missing_source(const Call& call, hid_t creation, const std::filesyst
     if (none && name != "." && !several) {
       return name;
     }
-    bytes += several ? kSeveral : none ? 0 : static_cast<double>(size);
+    bytes += several ? 1e9 : none ? 0 : static_cast<double>(size);
   }
   return "";
 }

@@ -20,8 +20,8 @@ struct LayerCall {
 /// Appends a layer's ops and gives its result; the graph itself knows no layers.
 using LayerWriter = std::function<Value(const LayerCall&)>;
 
-/// JSON that others may have written: throws UsageError for text that is none, goes deeper than 64 levels, has a key twice in one object, or
-/// a text with a NUL in it. Comments are allowed.
+/// JSON that others may have written: throws UsageError for text that is none, goes deeper than 64 levels, has a key twice in one object,
+/// or a text with a NUL in it. Comments are allowed.
 [[nodiscard]] nlohmann::ordered_json parse_json(std::string_view text);
 
 /// {"nodes": [{"name": "y", "op": "relu", "inputs": ["x"], "attrs": {...}}, ...], "outputs": {"loss": "y"}}; "pool:1" is output 1 of
