@@ -128,7 +128,7 @@ TEST(Safetensors, RefusesForgedFiles) {
        "gap or overlap"},
       {file_with(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})",
                  four + four),
-       "gap or overlap"},
+       "the key \"a\" comes twice"},
       {file_with(R"({"__metadata__":[]})", ""), "metadata"},
       {file_with(R"({"__metadata__":{"a":1}})", ""), "metadata"},
   };
