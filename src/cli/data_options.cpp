@@ -36,12 +36,12 @@ Dataset open_ours(const std::filesystem::path& path, const AllStatistics* statis
 }
 
 /// Other files than the training set's: weights are for training alone, targets for what knows them.
-Dataset open_others(DataFiles like, const std::string& list, bool targets = true) {
+DataFiles others_like(DataFiles like, const std::string& list, bool targets = true) {
   like.files = expand_files(list);
   like.content.clear();
   std::erase_if(like.sources,
                 [&](const FieldSource& source) { return source.role == Role::weight || (!targets && source.role == Role::target); });
-  return Dataset::open(like);
+  return like;
 }
 
 /// Labels that are zeros and ones to the loss stay so. Whether there was something to leave out.
@@ -94,7 +94,19 @@ std::vector<std::filesystem::path> expand_files(const std::string& list) {
   return files;
 }
 
-RunData open_data(const po::variables_map& values, Communicator& communicator) {
+namespace {
+
+/// What `open` gives; a path that cannot be followed (a loop of links, no permission) is a DataError.
+template <class Open>
+auto with_data_errors(const Open& open) {
+  try {
+    return open();
+  } catch (const std::filesystem::filesystem_error& error) {
+    throw DataError(fmt::format("{}: {}.", error.path1().string(), error.code().message()));
+  }
+}
+
+RunData open_run_data(const po::variables_map& values, Communicator& communicator) {
   const std::string data = values["data"].as<std::string>();
   const auto given = [&](const char* option) {
     return values.contains(option) ? std::optional(values[option].as<std::string>()) : std::nullopt;
@@ -126,11 +138,19 @@ RunData open_data(const po::variables_map& values, Communicator& communicator) {
   const auto json = nlohmann::ordered_json::parse(measured);
   files.statistics = statistics_in(json);
   files.content = json.at("content").get<std::string>();
-  return {Dataset::open(files), given("validation") ? std::optional(open_others(files, *given("validation"))) : std::nullopt,
-          given("test") ? std::optional(open_others(files, *given("test"))) : std::nullopt};
+  const auto open_others = [&](const char* option) {
+    if (!given(option)) {
+      return std::optional<Dataset>();
+    }
+    const DataFiles others = others_like(files, *given(option));
+    DataFiles looked_through = others;
+    measure_for_all(communicator, looked_through);
+    return std::optional(Dataset::open(others));
+  };
+  return {Dataset::open(files), open_others("validation"), open_others("test")};
 }
 
-Dataset open_like(const nlohmann::ordered_json& description, const po::variables_map& values, bool targets) {
+Dataset open_described(const nlohmann::ordered_json& description, const po::variables_map& values, bool targets) {
   const std::string data = values["data"].as<std::string>();
   DataFiles like = files_like(description, {});
   if (const std::vector<FieldSource> sources = field_sources(values); !sources.empty()) {
@@ -140,7 +160,20 @@ Dataset open_like(const nlohmann::ordered_json& description, const po::variables
     const std::filesystem::path folder = data;
     return open_ours(std::filesystem::is_directory(folder / "test") ? folder / "test" : folder, &like.statistics);
   }
-  return open_others(like, data, targets);
+  const DataFiles others = others_like(like, data, targets);
+  DataFiles looked_through = others;
+  measure(looked_through);
+  return Dataset::open(others);
+}
+
+}  // namespace
+
+RunData open_data(const po::variables_map& values, Communicator& communicator) {
+  return with_data_errors([&] { return open_run_data(values, communicator); });
+}
+
+Dataset open_like(const nlohmann::ordered_json& description, const po::variables_map& values, bool targets) {
+  return with_data_errors([&] { return open_described(description, values, targets); });
 }
 
 }  // namespace lockstep::cli

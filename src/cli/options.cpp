@@ -21,6 +21,9 @@
 namespace lockstep::cli {
 namespace {
 
+/// Where labels have no names; the largest vocabularies are a tenth of this.
+constexpr std::int32_t kMostClasses = 1 << 22;
+
 /// A number and its unit: "64MiB".
 double scaled(const std::string& text, const std::string& what, std::initializer_list<std::pair<const char*, double>> units) {
   double number = 0;
@@ -53,6 +56,16 @@ std::string explain(const po::error& error, const po::options_description& descr
   return fmt::format("unknown option {}{}{}", prefix, given, did_you_mean(given, known, prefix));
 }
 
+/// The file that an option names.
+std::ifstream open_text(const char* option, const std::string& file) {
+  std::error_code none;
+  std::ifstream in(file);
+  if (!in || std::filesystem::is_directory(file, none)) {
+    throw UsageError(fmt::format("--{} {}: {}", option, file, std::strerror(in ? EISDIR : errno)));
+  }
+  return in;
+}
+
 }  // namespace
 
 Options::Options(std::string command, std::string summary, std::string example)
@@ -70,10 +83,7 @@ bool Options::parse(const Arguments& arguments) {
     }
     if (values_.contains("config")) {
       const std::string file = values_["config"].as<std::string>();
-      std::ifstream in(file);
-      if (!in) {
-        throw UsageError(fmt::format("--config {}: {}", file, std::strerror(errno)));
-      }
+      std::ifstream in = open_text("config", file);
       try {  // `train` is strict; the others may be given a run's config.ini and take what is theirs
         po::store(po::parse_config_file(in, described_, command_ != "train"), values_);
       } catch (const po::error& error) {
@@ -208,10 +218,7 @@ std::optional<Model> model_from_file(const po::variables_map& values) {
   if (!file.ends_with(".json")) {
     return std::nullopt;
   }
-  std::ifstream in(file);
-  if (!in) {
-    throw UsageError(fmt::format("--model {}: {}", file, std::strerror(errno)));
-  }
+  std::ifstream in = open_text("model", file);
   try {
     return Model::from_json({std::istreambuf_iterator<char>(in), {}});
   } catch (const UsageError& error) {
@@ -230,6 +237,12 @@ std::int64_t count_classes(const Dataset& dataset) {
   }
   std::int32_t greatest = 1;
   dataset.for_each_label([&](std::int32_t label, const ChunkInfo&, std::int64_t) { greatest = std::max(greatest, label); });
+  if (greatest >= kMostClasses) {
+    throw DataError(
+        fmt::format("{}: /labels holds the class {}, so that a model would need {} outputs.\n"
+                    "  Are they numbers rather than classes? Look at the data with: lockstep inspect",
+                    dataset.path().string(), greatest, std::int64_t{greatest} + 1));
+  }
   return std::int64_t{greatest} + 1;
 }
 
@@ -256,7 +269,7 @@ Fault current_fault() {
   } catch (const Error& error) {
     return {error.code(), error.what()};
   } catch (const std::filesystem::filesystem_error& error) {
-    return {ExitCode::usage, fmt::format("{}: {}", error.path1().string(), error.code().message())};
+    return {ExitCode::data, fmt::format("{}: {}", error.path1().string(), error.code().message())};
   } catch (const std::bad_alloc&) {
     return {ExitCode::worker_lost, "out of memory."};
   } catch (const std::exception& error) {

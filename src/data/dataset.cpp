@@ -89,8 +89,10 @@ std::size_t Chunk::bytes() const {
 Field Dataset::State::read_field_info(const Hdf5File& file, const std::string& where, const std::string& name, Shard& shard) {
   const Hdf5Storage info = file.storage(name);
   const std::optional<DType> dtype = info.type.dtype();
-  if (!dtype) {
-    throw DataError(fmt::format("{}: /{} holds elements of {} bytes, but fields are f32, i32 or u8.", where, name, info.type.bytes));
+  if (!dtype || !info.trouble.empty()) {
+    throw DataError(dtype
+                        ? info.trouble
+                        : fmt::format("{}: /{} holds elements of {} bytes, but fields are f32, i32 or u8.", where, name, info.type.bytes));
   }
   if (info.dims.empty() || info.dims[0] != shard.rows) {
     throw DataError(fmt::format("{}: /{} has {} rows, but the shard says {}.\n  Import the dataset again.", where, name,

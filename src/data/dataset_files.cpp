@@ -24,7 +24,7 @@ std::int64_t whole_rows(const std::vector<Hdf5Storage>& stored) {
     if (field.chunk.empty()) {
       continue;
     }
-    std::int64_t bytes = static_cast<std::int64_t>(field.type.bytes) * field.chunk[0];
+    std::int64_t bytes = static_cast<std::int64_t>(field.type.bytes) * std::min(field.chunk[0], field.dims[0]);
     for (std::size_t axis = 1; axis < field.dims.size(); ++axis) {
       bytes *= field.dims[axis];
     }

@@ -87,10 +87,14 @@ class Hdf5File {
     create_dataset(path, dtype_of<T>(), dims, chunk_rows);
     write_rows(path, dtype_of<T>(), 0, kAllRows, std::as_bytes(values));
   }
-  /// A whole dataset. Throws Hdf5Error if it does not hold elements of type T.
+  /// A whole dataset. Throws Hdf5Error if it does not hold elements of type T, or cannot be as large as it claims.
   template <class T>
   [[nodiscard]] std::vector<T> read(const std::string& path) const {
-    std::vector<T> values(static_cast<std::size_t>(Shape(storage(path).dims).elements()));
+    const Hdf5Storage stored = storage(path);
+    if (!stored.trouble.empty()) {
+      throw Hdf5Error(stored.trouble, false);
+    }
+    std::vector<T> values(static_cast<std::size_t>(Shape(stored.dims).elements()));
     read_rows(path, dtype_of<T>(), 0, kAllRows, std::as_writable_bytes(std::span(values)));
     return values;
   }

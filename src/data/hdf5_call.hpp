@@ -31,10 +31,14 @@ class Handle {
   Close close_;
 };
 
-/// Held around every call. HDF5's own printing of errors is off for this thread.
+/// Held around every call. HDF5's own printing of errors is off for this thread, and it loads no filters from shared libraries: a file
+/// would say which.
 class Lock {
  public:
-  Lock() : lock_(mutex()) { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
+  Lock() : lock_(mutex()) {
+    H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+    [[maybe_unused]] static const herr_t no_plugins = H5PLset_loading_state(0);
+  }
 
  private:
   static std::mutex& mutex() {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <functional>
+#include <numeric>
 
 #include "data/hdf5_call.hpp"
 
@@ -47,8 +49,8 @@ std::vector<Filter> filters_of(const Call& call, hid_t creation) {
   return filters;
 }
 
-/// A missing file of a virtual dataset would be read as zeros.
-std::string missing_source(const Call& call, hid_t creation, const std::filesystem::path& file) {
+/// A missing file of a virtual dataset would be read as zeros. Adds up the bytes of the others, 1 GB for several (a name with %).
+std::string missing_source(const Call& call, hid_t creation, const std::filesystem::path& file, double& bytes) {
   std::size_t count = 0;
   call.check(H5Pget_virtual_count(creation, &count));
   for (std::size_t i = 0; i < count; ++i) {
@@ -57,11 +59,14 @@ std::string missing_source(const Call& call, hid_t creation, const std::filesyst
     std::string name(static_cast<std::size_t>(length) + 1, '\0');
     call.check(H5Pget_virtual_filename(creation, i, name.data(), name.size()));
     name.resize(static_cast<std::size_t>(length));
-    const bool here = name == "." || name.find('%') != std::string::npos || std::filesystem::exists(file.parent_path() / name) ||
-                      std::filesystem::exists(name);
-    if (!here) {
+    std::error_code none;
+    const std::filesystem::path beside = file.parent_path() / name;
+    const auto size = std::filesystem::file_size(std::filesystem::exists(beside, none) ? beside : std::filesystem::path(name), none);
+    const bool several = name.find('%') != std::string::npos;
+    if (none && name != "." && !several) {
       return name;
     }
+    bytes += several ? 1e9 : none ? 0 : static_cast<double>(size);
   }
   return "";
 }
@@ -75,8 +80,8 @@ std::string unpack_command(const std::filesystem::path& file) {
       file.string(), std::filesystem::path(file).replace_extension(".unpacked.h5").string());
 }
 
-std::string trouble_of(const Call& call, hid_t creation, const std::vector<Filter>& filters, const std::string& file,
-                       const std::string& path, const Hdf5Storage& found) {
+std::string trouble_of(const Call& call, const OpenDataset& set, hid_t creation, const std::vector<Filter>& filters,
+                       const std::string& file, const std::string& path, const Hdf5Storage& found) {
   if (found.type.kind == Kind::other) {
     return fmt::format("{}: {} holds {} of {} bytes, but only numbers can be read.", file, path, found.type.name(), found.type.bytes);
   }
@@ -86,11 +91,24 @@ std::string trouble_of(const Call& call, hid_t creation, const std::vector<Filte
                          filter.name, unpack_command(file));
     }
   }
+  hsize_t size = 0;
+  call.check(H5Fget_filesize(Handle(H5Iget_file_id(set.id), H5Fclose), &size));
+  auto bytes = static_cast<double>(size);
   if (found.layout == "virtual") {
-    if (const std::string name = missing_source(call, creation, file); !name.empty()) {
+    if (const std::string name = missing_source(call, creation, file, bytes); !name.empty()) {
       return fmt::format("{}: {} is virtual, and its part {} is not there: its rows would be read as zeros.\n  Copy that file too.", file,
                          path, name);
     }
+  }
+  if (H5Pget_external_count(creation) > 0) {
+    return fmt::format("{}: the values of {} lie in other files.\n  Bring them in: h5repack -l CONTI {} FILE", file, path, file);
+  }
+  // What is read is asked for at once, so a length is believed as far as the best packing goes (gzip's is 1:1032).
+  constexpr double kBestPacking = 4096;
+  const double claimed = std::accumulate(set.dims.begin(), set.dims.end(), static_cast<double>(found.type.bytes), std::multiplies<>());
+  if (claimed > kBestPacking * bytes) {
+    return fmt::format("{}: {} claims to be [{}], {:.3g} bytes, but the file has only {:.3g}.\n  Was it written to its end?", file, path,
+                       fmt::join(set.dims, ", "), claimed, bytes);
   }
   return "";
 }
@@ -118,7 +136,7 @@ std::optional<Hdf5Storage> storage_of(const std::string& file, hid_t id, const s
   } else if (H5Pget_layout(list) == H5D_VIRTUAL) {
     found.layout = "virtual";
   }
-  found.trouble = trouble_of(call, list, filters, file, path, found);
+  found.trouble = trouble_of(call, set, list, filters, file, path, found);
   return found;
 }
 

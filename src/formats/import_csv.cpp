@@ -17,7 +17,8 @@ namespace {
 
 constexpr std::size_t kMostClasses = 10000;
 constexpr std::size_t kFewValues = 20;
-constexpr std::size_t kRowsAtOnce = 4096;
+constexpr std::size_t kNumbersAtOnce = 1 << 18;
+constexpr std::size_t kLongestLine = 16 << 20;
 
 std::optional<double> number(std::string_view text) {
   text.remove_prefix(text.starts_with('+') ? 1 : 0);
@@ -37,14 +38,14 @@ class Table {
   [[nodiscard]] char delimiter() const { return delimiter_; }
   [[nodiscard]] std::string place() const { return fmt::format("{}, line {}", file_.name(), line_); }
 
-  /// The next line that is not empty; false at the end.
+  /// The next line that is not empty or blank; false at the end.
   bool next(std::vector<std::string>& cells) {
     std::string line;
     do {
       if (!read_line(line)) {
         return false;
       }
-    } while (line.empty());
+    } while (line.find_first_not_of(' ') == std::string::npos);
     if (delimiter_ == 0) {
       constexpr std::string_view kDelimiters = "\t;, ";
       const auto* const found = std::ranges::find_if(kDelimiters, [&](char c) { return line.find(c) != std::string::npos; });
@@ -69,6 +70,13 @@ class Table {
       const char c = static_cast<char>(buffer_[at_++]);
       if (c == '\n') {
         break;
+      }
+      if (c == '\0') {
+        throw DataError(fmt::format(
+            "{}: holds a NUL byte, so it is no table of text in UTF-8.\n  Of one in UTF-16 make: iconv -f UTF-16 -t UTF-8", place()));
+      }
+      if (line.size() == kLongestLine) {
+        throw DataError(fmt::format("{}: is longer than {} MiB, which no row of a table is.", place(), kLongestLine >> 20));
       }
       line += c;
     }
@@ -102,7 +110,7 @@ class Table {
     if (quoted) {
       throw DataError(fmt::format("{}: a quote does not end.\n  A cell may not reach over several lines.", place()));
     }
-    if (delimiter_ == ' ' && cells.back().empty()) {
+    if (delimiter_ == ' ' && cells.back().empty() && cells.size() > 1) {
       cells.pop_back();
     }
     for (std::string& cell : cells) {
@@ -277,7 +285,8 @@ class RowBuffer {
         classes_.push_back(form_.classifies() ? place_of(table, target, cell) : label_of(table, target, cell));
       }
     }
-    if (++held_ == kRowsAtOnce) {
+    ++held_;
+    if (features_.size() + numbers_.size() + classes_.size() >= kNumbersAtOnce) {
       flush();
     }
   }
@@ -354,6 +363,11 @@ CsvForm csv_form(const std::filesystem::path& file, const CsvOptions& options) {
       const CsvForm::Column& feature = form.features[f];
       if (texts.contains(feature.place)) {
         values[f].insert(row[feature.place]);
+        if (values[f].size() > kMostClasses) {
+          throw DataError(
+              fmt::format("{}: the column '{}' has more than {} values, too many for a column each.\n  Leave it out: --ignore {}",
+                          table.place(), feature.name, kMostClasses, feature.name));
+        }
       } else {
         static_cast<void>(feature_number(table, feature, row[feature.place]));
       }

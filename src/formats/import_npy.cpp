@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <filesystem>
 #include <fstream>
 #include <regex>
 
@@ -29,12 +30,26 @@ ElementType type_of(const std::string& file, const std::string& text) {
   constexpr std::array kMeans{ElementType::Kind::integer, ElementType::Kind::natural, ElementType::Kind::boolean, ElementType::Kind::real};
   const std::size_t kind = text.size() == 3 ? kKinds.find(text[1]) : std::string_view::npos;
   const std::size_t bytes = text.size() == 3 ? static_cast<std::size_t>(text[2] - '0') : 0;
-  if (kind == std::string_view::npos || (bytes != 1 && bytes != 2 && bytes != 4 && bytes != 8)) {
+  if (kind == std::string_view::npos || (bytes != 1 && bytes != 2 && bytes != 4 && bytes != 8) || (text[1] == 'f' && bytes == 1)) {
     refuse(file, fmt::format("holds elements of numpy's type '{}', but numbers of 1 to 8 bytes are needed.\n  Convert it: "
                              "numpy.save(FILE, array.astype('float32'))",
                              text));
   }
   return {kMeans.at(kind), bytes, text[0] == '>'};
+}
+
+/// Memory is asked for by the header's lengths, so they must be those of the file.
+void check_size(const Npy& found, const std::string& file, std::uintmax_t size) {
+  auto bytes = static_cast<std::int64_t>(found.type.bytes);
+  bool countable = true;
+  for (const std::int64_t length : found.dims) {
+    countable = countable && !__builtin_mul_overflow(bytes, length, &bytes);
+  }
+  if (const std::uintmax_t held = size - static_cast<std::uintmax_t>(found.begin);
+      !countable || static_cast<std::uintmax_t>(bytes) > held) {
+    refuse(file,
+           fmt::format("announces an array of {}, but holds {} bytes of it.\n  Fetch or write it again.", Shape(found.dims).str(), held));
+  }
 }
 
 /// The header is a Python dictionary: {'descr': '<f4', 'fortran_order': False, 'shape': (60000, 28, 28), }
@@ -67,12 +82,16 @@ Npy read_header(const std::string& file) {
     const auto [end, error] = std::from_chars(at, lengths.data() + lengths.size(), n);
     if (error == std::errc()) {
       found.dims.push_back(n);
+    } else if (error == std::errc::result_out_of_range) {
+      refuse(file, fmt::format("announces an array of ({}), whose lengths cannot be counted.", lengths));
     }
     at = error == std::errc() ? end : at + 1;
   }
   if (found.dims.empty() || found.dims[0] < 1) {
     refuse(file, "holds no rows.");
   }
+  std::error_code none;
+  check_size(found, file, std::filesystem::file_size(file, none));
   if (header.find("'fortran_order': True") != std::string::npos && found.dims.size() > 1) {
     refuse(file, "is stored column by column.\n  Convert it: numpy.save(FILE, numpy.ascontiguousarray(array))");
   }

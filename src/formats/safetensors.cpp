@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "graph/json.hpp"
 #include "lockstep/error.hpp"
 #include "train/parameters.hpp"
 #include "train/whole_file.hpp"
@@ -129,11 +130,14 @@ class Reader {
     }
     data_ = std::span<const std::byte>(bytes_).subspan(sizeof length + length);
     const char* text = reinterpret_cast<const char*>(bytes_.data()) + sizeof length;
-    Json header = Json::parse(text, text + length, nullptr, false);
-    if (length == 0 || text[0] != '{' || !header.is_object()) {
+    if (length == 0 || text[0] != '{') {
       refuse("its header is not a JSON object");
     }
-    return header;
+    try {
+      return parse_json({text, length});
+    } catch (const UsageError& error) {
+      refuse(fmt::format("its header: {}", error.what()));
+    }
   }
 
   void read_metadata(const Json& entry, Safetensors& result) const {

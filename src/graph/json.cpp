@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -47,20 +48,23 @@ Json attrs_json(const Node& node, const std::string& label) {
   return attrs;
 }
 
+/// Whole numbers are lengths, axes and the like, so that sums and products of a few of them are numbers too.
+bool is_whole(const Json& json) { return json.is_number_integer() && std::abs(json.get<double>()) <= INT32_MAX; }
+
 Attrs::Item parse_attr(const Json& json, const std::string& key) {
-  if (json.is_number_integer() || json.is_boolean()) {
+  if (is_whole(json) || json.is_boolean()) {
     return json.is_boolean() ? std::int64_t{json.get<bool>()} : json.get<std::int64_t>();
   }
-  if (json.is_number_float()) {
+  if (json.is_number()) {
     return json.get<double>();
   }
   if (json.is_string()) {
     return json.get<std::string>();
   }
-  if (json.is_array() && std::ranges::all_of(json, [](const Json& item) { return item.is_number_integer(); })) {
+  if (json.is_array() && std::ranges::all_of(json, is_whole)) {
     return json.get<std::vector<std::int64_t>>();
   }
-  throw UsageError(fmt::format("\"{}\": {} is no number, text, truth value or list of integers", key, json.dump()));
+  throw UsageError(fmt::format("\"{}\": {} is no number, text, truth value or list of integers up to {}", key, json.dump(), INT32_MAX));
 }
 
 /// "'x' f32 [2, 784] and 'w' f32 [10, 784]"
@@ -218,6 +222,31 @@ class Reader {
 };
 
 }  // namespace
+
+Json parse_json(std::string_view text) {
+  constexpr int kDeepest = 64;
+  std::array<std::set<std::string>, kDeepest + 1> keys;  // so far, of the objects around
+  const auto look = [&](int depth, Json::parse_event_t event, const Json& item) {
+    if (depth > kDeepest) {
+      throw UsageError(fmt::format("it is nested deeper than {} levels", kDeepest));
+    }
+    if (event == Json::parse_event_t::object_start) {
+      keys.at(static_cast<std::size_t>(depth)).clear();
+    }
+    if (event == Json::parse_event_t::key && !keys.at(static_cast<std::size_t>(depth) - 1).insert(item.get<std::string>()).second) {
+      throw UsageError(fmt::format("the key {} comes twice in one object", item.dump()));
+    }
+    if (item.is_string() && item.get_ref<const std::string&>().find('\0') != std::string::npos) {
+      throw UsageError(fmt::format("the text {} holds a NUL", item.dump()));
+    }
+    return true;
+  };
+  try {
+    return Json::parse(text, look, true, true);
+  } catch (const Json::exception& error) {
+    throw UsageError(fmt::format("this is no JSON: {}", error.what()));
+  }
+}
 
 Json to_json(const Graph& graph) {
   const std::vector<std::string> labels = labels_of(graph);

@@ -20,6 +20,10 @@ struct LayerCall {
 /// Appends a layer's ops and gives its result; the graph itself knows no layers.
 using LayerWriter = std::function<Value(const LayerCall&)>;
 
+/// JSON that others may have written: throws UsageError for text that is none, goes deeper than 64 levels, has a key twice in one object,
+/// or a text with a NUL in it. Comments are allowed.
+[[nodiscard]] nlohmann::ordered_json parse_json(std::string_view text);
+
 /// {"nodes": [{"name": "y", "op": "relu", "inputs": ["x"], "attrs": {...}}, ...], "outputs": {"loss": "y"}}; "pool:1" is output 1 of
 /// "pool". Shapes are not stored: reading infers them again. What is written and read back is the same graph. Leaves go by their own
 /// names, the others by op and number.

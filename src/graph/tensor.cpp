@@ -5,8 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <functional>
-#include <numeric>
 
 #include "lockstep/error.hpp"
 
@@ -20,6 +18,9 @@ struct DTypeFacts {
 };
 constexpr std::array kDTypes{DTypeFacts{DType::f32, "f32", 4}, DTypeFacts{DType::i32, "i32", 4}, DTypeFacts{DType::u8, "u8", 1},
                              DTypeFacts{DType::bf16, "bf16", 2}};
+
+/// Their bytes can still be counted.
+constexpr std::int64_t kMostElements = std::int64_t{1} << 60;
 
 template <class T>
 const T& attr(const std::map<std::string, Attrs::Item>& items, const std::string& key, std::string_view kind) {
@@ -55,7 +56,15 @@ std::int64_t Shape::operator[](int i) const {
   return dims_[static_cast<std::size_t>(axis)];
 }
 
-std::int64_t Shape::elements() const { return std::accumulate(dims_.begin(), dims_.end(), std::int64_t{1}, std::multiplies<>()); }
+std::int64_t Shape::elements() const {
+  std::int64_t count = 1;
+  for (const std::int64_t length : dims_) {
+    if (__builtin_mul_overflow(count, length, &count) || count > kMostElements) {
+      throw ShapeError(fmt::format("no tensor can be as large as {}", str()));
+    }
+  }
+  return count;
+}
 
 std::string Shape::str() const { return fmt::format("[{}]", fmt::join(dims_, ", ")); }
 

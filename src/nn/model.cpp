@@ -136,12 +136,7 @@ std::string Model::text() const {
 }
 
 Model Model::from_json(const std::string& text) {
-  Json json;
-  try {
-    json = Json::parse(text, nullptr, true, true);
-  } catch (const Json::exception& error) {
-    throw UsageError(fmt::format("this is no JSON: {}", error.what()));
-  }
+  const Json json = parse_json(text);
   if (!json.is_object() || !json.contains("lockstep_model") || json["lockstep_model"] != kModelFormat ||
       json.contains("graph") == json.contains("programs")) {
     throw UsageError(

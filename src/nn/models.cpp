@@ -12,9 +12,12 @@ using namespace nn;
 
 std::string numbered(const char* name, std::size_t i) { return fmt::format("{}.{}", name, i); }
 
-std::int64_t or_default(std::int64_t option, std::int64_t otherwise) {
-  if (option < 0) {
-    throw UsageError(fmt::format("a model's depth, width and heads must be at least 1, not {}", option));
+constexpr std::int64_t kDeepest = 1000;
+constexpr std::int64_t kWidest = 1 << 20;
+
+std::int64_t or_default(std::int64_t option, std::int64_t otherwise, std::int64_t most = kWidest) {
+  if (option < 0 || option > most) {
+    throw UsageError(fmt::format("a model's depth, width and heads must be at least 1, and this one at most {}, not {}", most, option));
   }
   return option > 0 ? option : otherwise;
 }
@@ -66,7 +69,7 @@ Value basic_block(const Scope& scope, const std::string& name, Value x, std::int
 
 Value resnet20(const Scope& scope, const ModelOptions& options, Value x) {
   require_images(options);
-  const std::int64_t blocks = or_default(options.depth, 3);
+  const std::int64_t blocks = or_default(options.depth, 3, kDeepest);
   std::int64_t width = or_default(options.width, 16);
   x = relu(nn::batch_norm(scope, "bn1", nn::conv2d(scope, "conv1", x, width, 3, 1, 1, Initializer::he(), false)));
   for (int stage = 0; stage < 3; ++stage, width *= 2) {
@@ -81,7 +84,8 @@ Value gpt(const Scope& scope, const ModelOptions& options, Value tokens) {
   if (options.sample.rank() != 1) {
     throw UsageError(fmt::format("the model gpt needs samples of tokens [context], not {}", options.sample.str()));
   }
-  const std::int64_t blocks = or_default(options.depth, 4), width = or_default(options.width, 128), heads = or_default(options.heads, 4);
+  const std::int64_t blocks = or_default(options.depth, 4, kDeepest), width = or_default(options.width, 128),
+                     heads = or_default(options.heads, 4);
   const Initializer init = Initializer::normal(0, 0.02);
   const Value position = scope.graph.parameter("position_embedding.weight", {options.sample[0], width}, init);
   Value x = add(nn::embedding(scope, "token_embedding", tokens, options.classes, width, init), position);

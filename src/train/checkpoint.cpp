@@ -12,6 +12,7 @@
 
 #include "data/hdf5.hpp"
 #include "data/sha256.hpp"
+#include "graph/json.hpp"
 #include "lockstep/error.hpp"
 
 namespace lockstep {
@@ -66,7 +67,7 @@ void write_json(Hdf5File& file, const std::string& path, const Json& json) {
   write_text(file, path, without_non_finite(json).dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
-Json read_json(const Hdf5File& file, const std::string& path) { return with_non_finite(Json::parse(read_text(file, path))); }
+Json read_json(const Hdf5File& file, const std::string& path) { return with_non_finite(parse_json(read_text(file, path))); }
 
 void write_tensors(Hdf5File& file, const std::string& group, const std::vector<NamedTensor>& tensors) {
   Json names = Json::array();
@@ -189,6 +190,8 @@ Checkpoint parse(std::span<const std::byte> bytes, const std::string& name) {
   } catch (const Hdf5Error& error) {
     damaged(name, error.what());
   } catch (const Json::exception& error) {
+    damaged(name, error.what());
+  } catch (const UsageError& error) {
     damaged(name, error.what());
   }
 }

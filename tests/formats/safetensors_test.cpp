@@ -106,7 +106,7 @@ TEST(Safetensors, RefusesForgedFiles) {
       {file_with("", ""), "not a JSON object"},
       {file_with("[]", ""), "not a JSON object"},
       {file_with(" {}", ""), "not a JSON object"},
-      {file_with("{\"t\":", ""), "not a JSON object"},
+      {file_with("{\"t\":", ""), "this is no JSON"},
       {file_with("{\"t\":1}", ""), "no list 'shape'"},
       {file_with(R"({"t":{"dtype":"F32","shape":[1]}})", four), "no list 'data_offsets'"},
       {file_with(R"({"t":{"shape":[1],"data_offsets":[0,4]}})", four), "has the dtype null"},
@@ -129,7 +129,7 @@ TEST(Safetensors, RefusesForgedFiles) {
        "gap or overlap"},
       {file_with(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})",
                  four + four),
-       "gap or overlap"},
+       "the key \"a\" comes twice"},
       {file_with(R"({"__metadata__":[]})", ""), "metadata"},
       {file_with(R"({"__metadata__":{"a":1}})", ""), "metadata"},
   };
