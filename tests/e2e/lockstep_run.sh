@@ -42,7 +42,8 @@ pass "kill -9 of a worker, then of mpirun: $(grep -c ': restart' "$work/killed.l
 
 run stopped 3
 wait_for_step stopped 8
-kill -TERM "$(pgrep -P "$job")"
+read -r pid <"/proc/$job/task/$job/children" || true # a line without an end
+kill -TERM "$pid"
 expect 75 stopped
 step=$(newest_checkpoint "$work/stopped")
 [[ ! -e $work/stopped/model.safetensors ]] || fail "stopped too late"
