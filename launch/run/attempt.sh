@@ -111,6 +111,10 @@ end_attempt() {
   code=0
   wait "$job" 2>/dev/null || code=$?
   [[ ! $ended ]] || code=5
+  if [[ $launcher == srun ]] && ((code > 128)) &&
+    [[ $(grep -E -m 1 '^srun: error: .*: Exited with exit code [0-9]+$' "$logs/launcher.log") =~ ([0-9]+)$ ]]; then
+    code=${BASH_REMATCH[1]} # of the first worker that ended; srun tells that of those which it ended then
+  fi
   job=''
   for ((i = 0; i < 10; i++)); do # what workers have said is still on its way to their logs
     mapfile -t pids < <(ours)
