@@ -36,7 +36,7 @@ class SumBench {
 
   /// Into the flow's parameters.
   std::span<float> ordered() {
-    flow_->begin_step(lanes_, step_++, false);
+    flow_->begin_step(lanes_, step_++, Wish::nothing);
     const int me = communicator_.rank();
     for (int b = 0; b < flow_->buckets(); ++b) {
       const Pieces::Range span = flow_->pieces().span(b);

@@ -177,7 +177,7 @@ class StreamBench {
   }
 
   std::int64_t step(const StepBatch& batch, std::span<const Field> fields, std::span<const int> lane_samples) {
-    return engine_.train(batch, fields, lane_samples, {1, 0, steps_++, 0}, 0.001, false).samples;
+    return engine_.train(batch, fields, lane_samples, {1, 0, steps_++, 0}, 0.001).samples;
   }
 
   StepTable table_;

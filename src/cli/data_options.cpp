@@ -4,8 +4,6 @@
 #include <glob.h>
 
 #include <algorithm>
-#include <chrono>
-#include <future>
 #include <iostream>
 
 #include "data/describe_data.hpp"
@@ -72,24 +70,6 @@ AllStatistics statistics_of(const Dataset& dataset) {
   return all;
 }
 
-/// Rank 0 looks through all rows; it says every now and then that it is still at it, so that nobody takes it for lost.
-void measure_for_all(Communicator& communicator, DataFiles& files) {
-  std::future<void> looking;
-  if (communicator.rank() == 0) {
-    looking = std::async(std::launch::async, [&files] { measure(files); });
-  }
-  const std::chrono::duration<double> pause(std::min(1.0, communicator.deadline.count() / 4));
-  for (std::uint8_t done = 0; done == 0;) {
-    if (looking.valid()) {
-      done = looking.wait_for(pause) == std::future_status::ready ? 1 : 0;
-    }
-    communicator.broadcast(std::as_writable_bytes(std::span(&done, 1)), 0, {"rank 0 to look through the data"});
-  }
-  if (looking.valid()) {
-    looking.get();
-  }
-}
-
 }  // namespace
 
 void add_field_options(po::options_description& options) {
@@ -153,7 +133,7 @@ RunData open_data(const po::variables_map& values, Communicator& communicator) {
   }
   DataFiles files{expand_files(data), sources};
   std::string measured;
-  measure_for_all(communicator, files);
+  await_root(communicator, [&files] { measure(files); }, {"rank 0 to look through the data"});
   if (communicator.rank() == 0) {
     keep_labels(values, files.statistics);
     nlohmann::ordered_json json = describe_data(Dataset::open(files));

@@ -94,7 +94,7 @@ StepMeasure measure_step(Communicator& communicator, const StepJob& job) {
     }
     const auto start = Clock::now();
     source.next([&](const StepBatch& batch, const std::vector<Field>& fields, const std::vector<int>& lane_samples) {
-      engine.train(batch, fields, lane_samples, {1, 0, static_cast<std::uint64_t>(s), 0}, 0.01, false);
+      engine.train(batch, fields, lane_samples, {1, 0, static_cast<std::uint64_t>(s), 0}, 0.01);
     });
     if (s >= warm_up) {
       measured.ms.push_back(milliseconds_since(start));

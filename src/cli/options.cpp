@@ -7,6 +7,7 @@
 #include <array>
 #include <charconv>
 #include <chrono>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <iostream>
@@ -116,7 +117,20 @@ std::size_t parse_bytes(const std::string& text) {
              {{"", 1}, {"B", 1}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"KiB", k}, {"MiB", k * k}, {"GiB", k * k * k}}));
 }
 
-double parse_seconds(const std::string& text) { return scaled(text, "time, such as 30s", {{"", 1}, {"s", 1}, {"m", 60}, {"h", 3600}}); }
+double parse_seconds(const std::string& text) {
+  constexpr double kMinute = 60, kHour = 3600, kDay = 86400;
+  int days = 0, hours = 0, minutes = 0, seconds = 0, end = 0;
+  std::sscanf(text.c_str(), "%5d-%n", &days, &end);
+  days = end > 0 ? days : 0;
+  const char* const clock = text.c_str() + end;
+  if (text.find(':') == std::string::npos) {
+    return scaled(text, "time, such as 30s", {{"", 1}, {"s", 1}, {"m", kMinute}, {"h", kHour}, {"d", kDay}});
+  }
+  if (std::sscanf(clock, "%5d:%2d:%2d%n", &hours, &minutes, &seconds, &end) != 3 || clock[end] != '\0') {
+    throw UsageError(fmt::format("'{}' is no time, such as 2:00:00 or 1-02:00:00", text));
+  }
+  return days * kDay + hours * kHour + minutes * kMinute + seconds;
+}
 
 std::vector<std::string> split_names(const std::string& text) {
   std::vector<std::string> names;
@@ -228,18 +242,37 @@ int default_threads(const Communicator& communicator) {
   return std::max(1, here / workers);
 }
 
+namespace {
+
+struct Fault {
+  ExitCode code;
+  std::string reason;
+};
+
+/// In a handler: what was thrown.
+Fault current_fault() {
+  try {
+    throw;
+  } catch (const Error& error) {
+    return {error.code(), error.what()};
+  } catch (const std::filesystem::filesystem_error& error) {
+    return {ExitCode::usage, fmt::format("{}: {}", error.path1().string(), error.code().message())};
+  } catch (const std::bad_alloc&) {
+    return {ExitCode::worker_lost, "out of memory."};
+  } catch (const std::exception& error) {
+    return {static_cast<ExitCode>(1), fmt::format("unforeseen: {}", error.what())};
+  }
+}
+
+}  // namespace
+
 int report_errors(const std::string& name, const std::function<int()>& command) {
   try {
     return command();
-  } catch (const Error& error) {
-    std::cerr << fmt::format("{}: {}\n", name, error.what());
-    return static_cast<int>(error.code());
-  } catch (const std::filesystem::filesystem_error& error) {
-    std::cerr << fmt::format("{}: {}: {}\n", name, error.path1().string(), error.code().message());
-    return static_cast<int>(ExitCode::usage);
-  } catch (const std::exception& error) {
-    std::cerr << fmt::format("{}: unforeseen: {}\n", name, error.what());
-    return 1;
+  } catch (...) {
+    const Fault fault = current_fault();
+    std::cerr << fmt::format("{}: {}\n", name, fault.reason);
+    return static_cast<int>(fault.code);
   }
 }
 
@@ -250,28 +283,24 @@ int with_workers(double deadline, const std::function<int(Communicator&)>& work)
   MpiOptions mpi;
   mpi.deadline = std::chrono::duration<double>(deadline);
   const std::unique_ptr<Communicator> communicator = connect_workers(mpi);
-  if (communicator->size() == 1) {
-    return work(*communicator);
-  }
-  const auto fail = [&](ExitCode code, const char* reason) {
-    if (communicator->rank() != 0) {
-      // A mistake that all workers see is told by rank 0 alone, which then ends the job.
-      std::this_thread::sleep_for(std::chrono::milliseconds(500));
-      std::cerr << fmt::format("lockstep: rank {} ({}): {}\n", communicator->rank(), communicator->host(communicator->rank()), reason);
-    } else {
-      std::cerr << fmt::format("lockstep: {}\n", reason);
-    }
-    std::cout.flush();
-    communicator->abort(code);
-  };
   try {
     return work(*communicator);
-  } catch (const Error& error) {
-    fail(error.code(), error.what());
-  } catch (const std::exception& error) {
-    fail(static_cast<ExitCode>(1), error.what());
+  } catch (...) {
+    if (communicator->size() == 1 && communicator->step < 0) {
+      throw;
+    }
+    const Fault fault = current_fault();
+    if (communicator->rank() != 0) {  // a mistake that all workers see is told by rank 0 alone, which then ends the job
+      std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    }
+    std::cout.flush();
+    const bool placed = fault.reason.starts_with(communicator->name(communicator->rank()));
+    std::cerr << (placed ? fault.reason + "\n" : fmt::format("{}: {}\n", communicator->place(), fault.reason)) << std::flush;
+    if (communicator->size() > 1) {
+      communicator->abort(fault.code);
+    }
+    return static_cast<int>(fault.code);
   }
-  return 1;
 }
 
 }  // namespace lockstep::cli

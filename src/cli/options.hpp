@@ -48,7 +48,7 @@ class Options {
 
 /// "64MiB", "1.5GB", "4096" → bytes. Throws UsageError.
 [[nodiscard]] std::size_t parse_bytes(const std::string& text);
-/// "30s", "2m", "1h", "45" → seconds. Throws UsageError.
+/// "30s", "2m", "1h", "45", "02:00:00", "1-02:00:00" (days) → seconds. Throws UsageError.
 [[nodiscard]] double parse_seconds(const std::string& text);
 /// "256,128" → numbers. Throws UsageError.
 [[nodiscard]] std::vector<std::int64_t> parse_list(const std::string& text);
@@ -81,7 +81,8 @@ void add_model_options(po::options_description& options);
 /// What `command` returns; where it throws, its exit code, with the reason on stderr after `name`.
 int report_errors(const std::string& name, const std::function<int()>& command);
 
-/// Connects to the other workers, if any, and runs `work`. A worker that fails says why and ends the whole job; a lone one throws.
+/// Connects to the other workers, if any, and runs `work`. A worker that fails says so on stderr, "rank 2 (node07), step 1841: REASON", and
+/// ends the whole job with the exit code of the cause. A lone one does the same once it has begun to train; before, it throws.
 int with_workers(double deadline, const std::function<int(Communicator&)>& work);
 
 }  // namespace lockstep::cli

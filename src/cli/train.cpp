@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <cstdlib>
 #include <iostream>
 #include <limits>
 
 #include "cli/commands.hpp"
 #include "cli/data_options.hpp"
+#include "cli/lease.hpp"
 #include "cli/recipe_options.hpp"
 #include "cli/result.hpp"
 #include "cli/samples.hpp"
@@ -59,22 +62,30 @@ void add_options(po::options_description& options, bool with_model) {
        "exact, or arrival: sums in rank order, whose bits depend on the workers")                                                   //
       ("threads", po::value<std::int64_t>()->default_value(0), "of this worker; 0: the cores of this host, shared by its workers")  //
       ("pin", po::value<std::string>()->default_value("auto"),
-       "each thread to a core of its own: auto (where a worker has as many as threads, and no other may use them), on or off")    //
-      ("checkpoint-every", po::value<std::int64_t>()->default_value(0), "steps; besides the end of each epoch")                   //
-      ("keep", po::value<std::int64_t>()->default_value(3), "so many of the newest checkpoints (and the best one)")               //
-      ("cache", po::value<std::string>()->default_value("1GiB"), "memory for samples as they are stored")                         //
-      ("deadline", po::value<double>()->default_value(60), "seconds after which a silent worker is given up")                     //
+       "each thread to a core of its own: auto (where a worker has as many as threads, and no other may use them), on or off")  //
+      ("checkpoint-every", po::value<std::int64_t>()->default_value(0),
+       "a checkpoint after so many steps, besides the epochs' ends; 0: none")                                                  //
+      ("checkpoint-seconds", po::value<std::string>()->default_value("10m"), "a checkpoint when the last is so old; 0: none")  //
+      ("stop-after", po::value<std::string>()->value_name("TIME"),
+       "end with a checkpoint and exit code 75 before so much time (30s, 10m, 1-02:00:00) has passed; in a Slurm job, also before its "
+       "end")                                                                                                        //
+      ("keep", po::value<std::int64_t>()->default_value(3), "so many of the newest checkpoints (and the best one)")  //
+      ("cache", po::value<std::string>()->default_value("1GiB"), "memory for samples as they are stored")            //
+      ("deadline", po::value<std::string>()->default_value("60s"),
+       "after which a silent worker is given up; five times that at the start and the end")                                       //
       ("steps-every", po::value<std::int64_t>()->default_value(0), "steps of a line in steps.jsonl; 0: a hundredth of an epoch")  //
       ("hash-every", po::value<std::int64_t>()->default_value(0), "a line in hashes.jsonl after so many steps; 0: never")         //
       ("tensorboard", po::bool_switch(), "write events for TensorBoard to RUN/tensorboard")                                       //
       ("trace", po::value<std::string>()->value_name("STEPS"),
        "write what each lane, thread and reader does in the first STEPS steps, or in FROM:TO, to RUN/trace.json, for ui.perfetto.dev")  //
       ("log-every", po::value<std::string>()->default_value("30s"), "a line of progress where there is no terminal")                    //
+      ("accept-changed-data", po::bool_switch(), "go on though the dataset has changed; the epoch under way begins anew")               //
       ("accept-other-machine", po::bool_switch(), "go on from a checkpoint of another kind of machine")                                 //
       ("quiet", po::bool_switch(), "no progress");
 }
 
 constexpr std::int64_t kManyThreads = 1 << 16;
+const Cadence::Clock::time_point process_start = Cadence::Clock::now();
 
 std::uint64_t count(const po::variables_map& values, const char* name, std::int64_t least = 0,
                     std::int64_t most = std::numeric_limits<std::int64_t>::max()) {
@@ -97,6 +108,24 @@ std::string model_changes(const po::variables_map& values) {
     }
   }
   return text;
+}
+
+/// When the run must have written its last checkpoint: by --stop-after, or by the end of the Slurm job that it is part of.
+std::optional<Cadence::Clock::time_point> end_of(const po::variables_map& values) {
+  std::optional<Cadence::Clock::time_point> end;
+  const auto not_after = [&end](Cadence::Clock::time_point started, double seconds) {
+    const auto then = started + std::chrono::duration_cast<Cadence::Clock::duration>(std::chrono::duration<double>(seconds));
+    end = end ? std::min(*end, then) : then;
+  };
+  if (values.contains("stop-after")) {
+    not_after(process_start, parse_seconds(values["stop-after"].as<std::string>()));
+  }
+  if (const char* const job_end = std::getenv("SLURM_JOB_END_TIME"); job_end != nullptr && std::atof(job_end) > 0) {
+    constexpr double kLastWords = 15;  // for the last worker to end and the batch script to ask for a requeue
+    const std::chrono::duration<double> now = std::chrono::system_clock::now().time_since_epoch();
+    not_after(Cadence::Clock::now(), std::atof(job_end) - now.count() - kLastWords);
+  }
+  return end;
 }
 
 TrainSettings settings_from(const Options& options, const Communicator& communicator) {
@@ -124,7 +153,8 @@ TrainSettings settings_from(const Options& options, const Communicator& communic
   settings.threads = static_cast<int>(count(values, "threads", 0, kManyThreads));
   settings.threads = settings.threads > 0 ? settings.threads : default_threads(communicator);
   settings.pin = pins_threads(values);
-  settings.checkpoint_every = count(values, "checkpoint-every");
+  settings.checkpoints = {count(values, "checkpoint-every"), parse_seconds(values["checkpoint-seconds"].as<std::string>()), end_of(values)};
+  settings.accept_changed_data = values["accept-changed-data"].as<bool>();
   settings.hash_every = count(values, "hash-every");
   settings.keep = static_cast<int>(count(values, "keep", 1, kManyThreads));
   settings.cache = parse_bytes(values["cache"].as<std::string>());
@@ -202,8 +232,12 @@ void write_result(const TrainSettings& settings, const TrainResult& result) {
 
 int train_with(const Options& options, Communicator& communicator, const ModelMaker& make) {
   const po::variables_map& values = options.values();
+  communicator.patience = Communicator::kPatience;
   TrainSettings settings = settings_from(options, communicator);
   const RunData data = open_data(values, communicator);
+  std::optional<Lease> lease;
+  const auto warn = [](const std::string& text) { std::cerr << fmt::format("lockstep train: {}\n", text); };
+  await_root(communicator, [&] { lease.emplace(settings.run, warn); }, {"rank 0 to take the run folder"});
   const Model model = model_to_train(options, communicator, make, data.training, settings);
   settings.label_scale = data.training.statistics(Metrics(model).labels()).std;
   std::optional<RunLog> log;
@@ -249,7 +283,7 @@ int run(const Arguments& arguments, const std::string& example, const ModelMaker
     return 0;
   }
   listen_for_stop();
-  return with_workers(options.values()["deadline"].as<double>(),
+  return with_workers(parse_seconds(options.values()["deadline"].as<std::string>()),
                       [&](Communicator& communicator) { return train_with(options, communicator, make); });
 }
 

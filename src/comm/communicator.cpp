@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <future>
 #include <thread>
 
 #include "comm/communicator.hpp"
@@ -26,9 +27,10 @@ WorkerLost no_answer(const Communicator& communicator, std::span<const int> sile
     names += (names.empty() ? "" : ", ") + communicator.name(peer);
   if (silent.size() > kNamed)
     names += fmt::format(" and {} more", silent.size() - kNamed);
-  return WorkerLost(fmt::format("{}{}: no answer from {} for {:g} s while {}; stopping the job.", communicator.name(communicator.rank()),
-                                waiting.step < 0 ? "" : fmt::format(", step {}", waiting.step), names, communicator.deadline.count(),
-                                waiting.str()));
+  const std::string place =
+      waiting.step < 0 ? communicator.place() : fmt::format("{}, step {}", communicator.name(communicator.rank()), waiting.step);
+  return WorkerLost(fmt::format("{}: no answer from {} for {:g} s while {}; stopping the job.", place, names,
+                                communicator.longest_silence().count(), waiting.str()));
 }
 
 void Backoff::pause() {
@@ -43,6 +45,8 @@ void Backoff::pause() {
 }
 
 std::string Communicator::name(int rank) const { return fmt::format("rank {} ({})", rank, host(rank)); }
+
+std::string Communicator::place() const { return step < 0 ? name(rank()) : fmt::format("{}, step {}", name(rank()), step); }
 
 void Communicator::require_rank(int peer) const {
   if (peer < 0 || peer >= size())
@@ -119,6 +123,20 @@ void Communicator::barrier(Waiting waiting) {
   static constexpr std::byte kSignal{1};
   signals_.resize(static_cast<std::size_t>(size()));
   gather(kBarrierTag, {&kSignal, 1}, signals_, waiting);
+}
+
+void await_root(Communicator& communicator, const std::function<void()>& work, Waiting waiting) {
+  std::future<void> working;
+  if (communicator.rank() == 0)
+    working = std::async(communicator.size() == 1 ? std::launch::deferred : std::launch::async, work);
+  const std::chrono::duration<double> pause(std::min(1.0, communicator.deadline.count() / 4));
+  for (std::uint8_t done = communicator.size() == 1 ? 1 : 0; done == 0;) {
+    if (working.valid())
+      done = working.wait_for(pause) == std::future_status::ready ? 1 : 0;
+    communicator.broadcast(std::as_writable_bytes(std::span(&done, 1)), 0, waiting);
+  }
+  if (working.valid())
+    working.get();
 }
 
 namespace {

@@ -2,6 +2,8 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -54,6 +56,10 @@ class Communicator {
   static constexpr int kTags = 16384;  ///< user tags are 0 … kTags−1
 
   std::chrono::duration<double> deadline{60};  ///< how long nothing may arrive in a wait
+  static constexpr int kPatience = 5;
+  int patience = 1;        ///< deadlines in a wait; kPatience where the workers' work is uneven, as at the start
+  std::int64_t step = -1;  ///< where the run is, for messages
+  [[nodiscard]] std::chrono::duration<double> longest_silence() const { return deadline * patience; }
 
   Communicator() = default;
   Communicator(const Communicator&) = delete;
@@ -67,6 +73,8 @@ class Communicator {
 
   /// "rank 3 (node07)", for messages.
   [[nodiscard]] std::string name(int rank) const;
+  /// "rank 3 (node07), step 1841": this worker, and where the run is.
+  [[nodiscard]] std::string place() const;
 
   /// Starts to send; data.size() bytes on the wire.
   [[nodiscard]] Request send(int to, int tag, std::span<const std::byte> data);
@@ -85,7 +93,8 @@ class Communicator {
   virtual void broadcast(std::span<std::byte> data, int root, Waiting waiting);
   /// Returns once every worker has called it. (size() − 1) bytes each way.
   virtual void barrier(Waiting waiting);
-  /// Ends this worker and all others now, with this exit code. Call it when this worker alone has failed.
+  /// Ends this worker and all others now, with this exit code, whatever state the launcher is in. Call it when this worker alone has
+  /// failed.
   [[noreturn]] virtual void abort(ExitCode code) = 0;
 
  protected:
@@ -105,6 +114,10 @@ class Communicator {
 
 /// The error of a wait in which these workers have stayed silent for the deadline; names the first few.
 [[nodiscard]] WorkerLost no_answer(const Communicator& communicator, std::span<const int> silent, const Waiting& waiting);
+
+/// Rank 0 does `work`, which may take as long as it takes, in another thread; it says every now and then that it is still at it, so that
+/// nobody takes it for lost. Every worker must call it, and returns when the work is done. What `work` throws is thrown on rank 0 alone.
+void await_root(Communicator& communicator, const std::function<void()>& work, Waiting waiting);
 
 /// Everyone's value, in rank order. T: bytes that may be copied. Every worker must call it.
 template <class T>

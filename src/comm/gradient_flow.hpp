@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "comm/pieces.hpp"
+#include "comm/wish.hpp"
 
 namespace lockstep {
 
@@ -56,8 +57,8 @@ class GradientFlow {
 
   // ---- a step ----
 
-  /// One thread, while the others rest. `lane_samples` of all lanes; this worker asks all to `stop`. `step` is for messages only.
-  virtual void begin_step(std::span<const int> lane_samples, std::int64_t step, bool stop) = 0;
+  /// One thread, while the others rest. `lane_samples` of all lanes; `wish`: this worker's. `step` is for messages only.
+  virtual void begin_step(std::span<const int> lane_samples, std::int64_t step, Wish wish) = 0;
   /// The number of the step's first bucket.
   [[nodiscard]] std::int64_t first() const { return (steps_ - 1) * buckets(); }
   [[nodiscard]] const FoldPlan& fold(int thread) const { return plans_[parity()]->folds[first_seat_ + static_cast<std::size_t>(thread)]; }
@@ -77,9 +78,9 @@ class GradientFlow {
   virtual void post_sums(int thread) = 0;
   /// Whether all lanes' sums of this step are there.
   [[nodiscard]] virtual bool sums_ready() const = 0;
-  /// Then: [lanes, 2] of the whole job, and whether some worker asked to stop.
+  /// Then: [lanes, 2] of the whole job, and the greatest wish of all workers.
   [[nodiscard]] virtual std::span<const double> all_sums() const = 0;
-  [[nodiscard]] virtual bool asked_to_stop() const = 0;
+  [[nodiscard]] virtual Wish wish() const = 0;
 
   // ---- rounds of sums over atoms, for updates that need all sums first; after sums_ready, one after another ----
 

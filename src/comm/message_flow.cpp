@@ -74,10 +74,10 @@ class MessageFlow final : public GradientFlow {
   }
   [[nodiscard]] std::span<float> parameters() override { return parameters_.span(); }
 
-  void begin_step(std::span<const int> lane_samples, std::int64_t step, bool stop) override {
+  void begin_step(std::span<const int> lane_samples, std::int64_t step, Wish wish) override {
     const std::lock_guard lock(mutex_);
     count_step(lane_samples, step);
-    block(me_)[0] = stop ? 1 : 0;
+    block(me_)[0] = static_cast<double>(wish);
     courier_wakes_.notify_one();
   }
 
@@ -98,12 +98,11 @@ class MessageFlow final : public GradientFlow {
   }
   [[nodiscard]] bool sums_ready() const override { return sums_done_.load(std::memory_order_acquire) == steps_; }
   [[nodiscard]] std::span<const double> all_sums() const override { return sums_[parity()].in_order; }
-  [[nodiscard]] bool asked_to_stop() const override {
-    for (int w = 0; w < pieces_.workers(); ++w) {
-      if (block(w)[0] > 0)
-        return true;
-    }
-    return false;
+  [[nodiscard]] Wish wish() const override {
+    double greatest = 0;
+    for (int w = 0; w < pieces_.workers(); ++w)
+      greatest = std::max(greatest, block(w)[0]);
+    return static_cast<Wish>(greatest);
   }
 
   [[nodiscard]] bool arrived(std::int64_t q) override {
@@ -164,7 +163,7 @@ class MessageFlow final : public GradientFlow {
   void name_the_silent(std::int64_t) const override {}  // the communicator does, when it tests
 
  private:
-  /// Doubles that every worker sends to all others: its lanes' [stop, loss, correct, loss, correct, …], or those of its atoms.
+  /// Doubles that every worker sends to all others: its lanes' [wish, loss, correct, loss, correct, …], or those of its atoms.
   struct Sums {
     std::size_t block = 0;  ///< of a worker, at most
     std::vector<double> blocks;

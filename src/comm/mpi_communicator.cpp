@@ -1,9 +1,11 @@
 #include <fmt/format.h>
 #include <mpi.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <climits>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -21,6 +23,8 @@ using Seconds = std::chrono::duration<double>;
 /// At the end other workers may still write files; while an exception unwinds they may never come.
 constexpr Seconds kLastPatience{600};
 constexpr Seconds kUnwindingPatience{5};
+constexpr unsigned kLastWords = 5;         ///< seconds that MPI_Abort may take
+volatile std::sig_atomic_t exit_code = 0;  ///< of the process when it may take no longer
 
 /// MPI initialised, and finalised if it was us.
 class Session {
@@ -87,6 +91,7 @@ class MpiCommunicator final : public Communicator {
       return;
     const bool unwinding = std::uncaught_exceptions() > 0;
     try {
+      patience = 1;
       deadline = unwinding ? kUnwindingPatience : std::max(deadline, kLastPatience);
       barrier({.what = "ending"});
     } catch (const std::exception& error) {
@@ -113,13 +118,17 @@ class MpiCommunicator final : public Communicator {
       all = all && request.empty();
     }
     waiting.looked(moved);
-    if (!all && Seconds(waiting.silent) > deadline)
+    if (!all && Seconds(waiting.silent) > longest_silence())
       give_up(requests, waiting);
     return all;
   }
 
   [[noreturn]] void abort(ExitCode code) override {
     std::fflush(nullptr);
+    // The launcher's daemon may itself be stopped or cut off.
+    exit_code = static_cast<int>(code);
+    std::signal(SIGALRM, [](int) { std::_Exit(exit_code); });
+    alarm(kLastWords);
     MPI_Abort(MPI_COMM_WORLD, static_cast<int>(code));
     std::_Exit(static_cast<int>(code));
   }
@@ -270,7 +279,7 @@ class MpiCommunicator final : public Communicator {
     }
     std::ranges::sort(peers);
     peers.erase(std::unique(peers.begin(), peers.end()), peers.end());
-    std::erase_if(peers, [&](int peer) { return waiting.tested - heard_[static_cast<std::size_t>(peer)] < deadline; });
+    std::erase_if(peers, [&](int peer) { return waiting.tested - heard_[static_cast<std::size_t>(peer)] < longest_silence(); });
     if (peers.empty())
       return;
     for (Request& request : requests) {

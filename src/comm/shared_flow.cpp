@@ -21,12 +21,12 @@ std::size_t whole_pages(std::size_t bytes) { return (bytes + kPage - 1) / kPage 
 
 /// Where everything lies in the memory that the workers share.
 struct Map {
-  std::size_t progress = 0, stops = 0, sums = 0, atom_sums = 0, parameters = 0, buffers = 0, per_seat = 0, all = 0;
+  std::size_t progress = 0, wishes = 0, sums = 0, atom_sums = 0, parameters = 0, buffers = 0, per_seat = 0, all = 0;
 
   Map(std::size_t seats, std::size_t workers, std::size_t lanes, std::size_t atom_doubles, std::size_t parameter_count,
       std::size_t floats_per_seat) {
-    stops = seats * sizeof(Progress);
-    sums = stops + 2 * workers * sizeof(double);
+    wishes = seats * sizeof(Progress);
+    sums = wishes + 2 * workers * sizeof(double);
     atom_sums = sums + 2 * 2 * lanes * sizeof(double);
     parameters = whole_pages(atom_sums + 2 * atom_doubles * sizeof(double));
     buffers = parameters + whole_pages(parameter_count * sizeof(float));
@@ -58,9 +58,9 @@ class SharedFlow final : public GradientFlow {
     return {reinterpret_cast<float*>(base_ + map_->parameters), static_cast<std::size_t>(job_.size)};
   }
 
-  void begin_step(std::span<const int> lane_samples, std::int64_t step, bool stop) override {
+  void begin_step(std::span<const int> lane_samples, std::int64_t step, Wish wish) override {
     count_step(lane_samples, step);
-    stops()[me_] = stop ? 1 : 0;
+    wishes()[me_] = static_cast<double>(wish);
   }
 
   [[nodiscard]] float* buffer(int thread, int buffer, int bucket) const override {
@@ -73,9 +73,7 @@ class SharedFlow final : public GradientFlow {
   void post_sums(int thread) override { mine(thread).sums.store(steps_, std::memory_order_release); }
   [[nodiscard]] bool sums_ready() const override { return all_beyond(&Progress::sums, steps_ - 1); }
   [[nodiscard]] std::span<const double> all_sums() const override { return {sums(), static_cast<std::size_t>(2 * job_.lanes)}; }
-  [[nodiscard]] bool asked_to_stop() const override {
-    return std::any_of(stops(), stops() + runs_.size(), [](double stop) { return stop > 0; });
-  }
+  [[nodiscard]] Wish wish() const override { return static_cast<Wish>(*std::max_element(wishes(), wishes() + runs_.size())); }
 
   [[nodiscard]] bool arrived(std::int64_t q) override { return all_beyond(&Progress::posted, q); }
   [[nodiscard]] std::span<double> atom_sums(int round) override {
@@ -146,11 +144,11 @@ class SharedFlow final : public GradientFlow {
     return place(reinterpret_cast<float*>(base_ + map_->buffers + seat * map_->per_seat), buffer, q);
   }
   [[nodiscard]] std::int64_t round_number(int round) const { return (steps_ - 1) * job_.rounds + round; }
-  // A step's sums and stops have a place that the next step's do not use: nobody is two steps ahead of another.
+  // A step's sums and wishes have a place that the next step's do not use: nobody is two steps ahead of another.
   [[nodiscard]] double* sums() const {
     return reinterpret_cast<double*>(base_ + map_->sums) + parity() * static_cast<std::size_t>(2 * job_.lanes);
   }
-  [[nodiscard]] double* stops() const { return reinterpret_cast<double*>(base_ + map_->stops) + parity() * runs_.size(); }
+  [[nodiscard]] double* wishes() const { return reinterpret_cast<double*>(base_ + map_->wishes) + parity() * runs_.size(); }
 
   std::optional<Map> map_;
   AlignedBytes private_;  ///< where there is one worker

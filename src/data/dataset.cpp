@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cmath>
@@ -65,6 +66,14 @@ std::string describe(const std::vector<Field>& fields) {
     parts.push_back(fmt::format("{} {} {}", field.name, name_of(field.dtype), field.sample.str()));
   }
   return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+/// Differs where a file was written to or replaced; empty where there is none.
+std::string stamp_of(const std::filesystem::path& file) {
+  struct stat about {};
+  return ::stat(file.c_str(), &about) != 0
+             ? ""
+             : fmt::format("{} {} {} {}", about.st_size, about.st_ino, about.st_mtim.tv_sec, about.st_mtim.tv_nsec);
 }
 
 }  // namespace
@@ -155,11 +164,17 @@ void Dataset::State::check_statistics(const std::string& where) const {
 }
 
 void Dataset::State::add_chunks(int shard) {
-  const Shard& added = shards[static_cast<std::size_t>(shard)];
+  Shard& added = shards[static_cast<std::size_t>(shard)];
+  added.stamp = stamp_of(file_of(added));
   for (std::int64_t first = 0; first < added.rows; first += added.chunk_rows) {
     chunks.push_back({shard, first, std::min(added.chunk_rows, added.rows - first)});
   }
   rows += added.rows;
+}
+
+std::optional<std::string> Dataset::changed() const {
+  const auto found = std::ranges::find_if(state_->shards, [this](const Shard& s) { return stamp_of(state_->file_of(s)) != s.stamp; });
+  return found == state_->shards.end() ? std::nullopt : std::optional(found->name);
 }
 
 std::shared_ptr<const Hdf5File> Dataset::State::open_shard(int shard) {
@@ -168,8 +183,7 @@ std::shared_ptr<const Hdf5File> Dataset::State::open_shard(int shard) {
   if (found != open_files.end()) {
     open_files.splice(open_files.begin(), open_files, found);
   } else {
-    const std::filesystem::path name = shards[static_cast<std::size_t>(shard)].name;
-    open_files.emplace_front(shard, std::make_shared<const Hdf5File>(Hdf5File::open(readings.empty() ? path / name : name)));
+    open_files.emplace_front(shard, std::make_shared<const Hdf5File>(Hdf5File::open(file_of(shards[static_cast<std::size_t>(shard)]))));
     if (open_files.size() > kOpenShards) {
       open_files.pop_back();
     }

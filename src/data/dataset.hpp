@@ -70,6 +70,8 @@ class Dataset {
   /// statistics, the content where it is known, and the first rows of each file.
   [[nodiscard]] const std::string& checksum() const { return state_->checksum; }
   [[nodiscard]] const std::string& shard_checksum(int shard) const { return state_->shards.at(static_cast<std::size_t>(shard)).checksum; }
+  /// The first shard whose file is no longer the one that was opened (by size, time and inode); none: all are.
+  [[nodiscard]] std::optional<std::string> changed() const;
   /// "shard-00003.h5"; the path of a file made elsewhere.
   [[nodiscard]] const std::string& shard_name(int shard) const { return state_->shards.at(static_cast<std::size_t>(shard)).name; }
   [[nodiscard]] int shards() const { return static_cast<int>(state_->shards.size()); }
@@ -91,6 +93,7 @@ class Dataset {
     std::string checksum;
     std::int64_t rows = 0;
     std::int64_t chunk_rows = 0;
+    std::string stamp{};  ///< of the file when it was opened
   };
   struct State {
     std::filesystem::path path;
@@ -105,6 +108,9 @@ class Dataset {
     std::mutex mutex;                                                       ///< guards open_files
     std::list<std::pair<int, std::shared_ptr<const Hdf5File>>> open_files;  ///< most recently used first
 
+    [[nodiscard]] std::filesystem::path file_of(const Shard& shard) const {
+      return readings.empty() ? path / shard.name : std::filesystem::path(shard.name);
+    }
     void add_shard(const std::string& name, int number, int count);
     void add_file(const std::string& name, const std::vector<FieldSource>& sources);
     void add_chunks(int shard);

@@ -169,7 +169,10 @@ Checkpoint parse(std::span<const std::byte> bytes, const std::string& name) {
     const Hdf5File file = Hdf5File::from_image(image, name);
     const std::int64_t format = file.integer_attribute("lockstep_checkpoint");
     if (format != kFormat) {
-      throw CheckpointError(fmt::format("{} has format {}, but this Lockstep reads format {}.", name, format, kFormat));
+      throw NewerCheckpoint(
+          fmt::format("{} was written by a newer version of Lockstep (format {}; this one reads up to {}).\n"
+                      "  Go on with that version, or give another --run.",
+                      name, format, kFormat));
     }
     Checkpoint checkpoint;
     checkpoint.epoch = static_cast<std::uint64_t>(file.integer_attribute("epoch"));

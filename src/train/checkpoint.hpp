@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <future>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
@@ -12,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "lockstep/error.hpp"
 #include "plan/flat_layout.hpp"
 #include "runtime/trace.hpp"
 #include "train/named_tensor.hpp"
@@ -33,6 +35,11 @@ struct Checkpoint {
   bool operator==(const Checkpoint&) const = default;
 };
 
+/// Written by a newer version of Lockstep.
+struct NewerCheckpoint : CheckpointError {
+  using CheckpointError::CheckpointError;
+};
+
 /// The state under which averaged weights are kept, of all tensors.
 inline constexpr const char* kAverage = "average";
 
@@ -47,7 +54,7 @@ inline constexpr const char* kAverage = "average";
 [[nodiscard]] std::vector<std::byte> serialize(const Checkpoint& checkpoint);
 
 /// Verifies the hash, then reads. Tensors come in the order in which they were given to `serialize`.
-/// Throws CheckpointError "NAME is damaged (why)", or one that says that another version of Lockstep wrote it.
+/// Throws CheckpointError "NAME is damaged (why)", or NewerCheckpoint.
 [[nodiscard]] Checkpoint parse(std::span<const std::byte> bytes, const std::string& name);
 
 /// What first keeps stored tensors from being loaded into a model with this layout, as a sentence for the
@@ -60,11 +67,27 @@ class CheckpointStore {
   /// Keeps the newest `keep` (at least 1) checkpoints and the best one. Creates nothing before the first write.
   CheckpointStore(const std::filesystem::path& run_folder, int keep);
 
-  /// Waits for the write before, then starts to write `checkpoint` as step-STEP.h5, and before that as best.h5 if `best`: a run that is
-  /// killed between the two comes to the same best checkpoint again. All work, serialising too, is done in the other thread. Each file
-  /// appears whole or not at all (see write_whole_file). Throws CheckpointError with the reason if the write before failed; `checkpoint`
-  /// is then not written.
-  void write(Checkpoint checkpoint, bool best);
+  using Shared = std::shared_ptr<const Checkpoint>;
+  /// A checkpoint that is on the disk, and what it took.
+  struct Written {
+    std::uint64_t step = 0;
+    std::size_t bytes = 0;
+    double seconds = 0;
+  };
+
+  /// Waits for the write before, then starts to write `checkpoint` as step-STEP.h5, and before that `best`, if there is one (it may be the
+  /// same), as best.h5: a run that is killed between the two comes to the same best checkpoint again. All work, serialising too, is done in
+  /// the other thread. Each file appears whole or not at all (see write_whole_file). Throws CheckpointError with the reason if the write
+  /// before failed; `checkpoint` is then not written.
+  void write(Shared checkpoint, Shared best = nullptr);
+  void write(Checkpoint checkpoint, bool best) {
+    const auto shared = std::make_shared<const Checkpoint>(std::move(checkpoint));
+    write(shared, best ? shared : nullptr);
+  }
+
+  [[nodiscard]] bool writing() const { return pending_.valid(); }
+  /// The write that has ended since the last call, if there is one. Throws CheckpointError if it failed.
+  [[nodiscard]] std::optional<Written> ended();
 
   /// Every write from now on, as one of the step before; null: no more.
   void trace(TraceTrack* track) { track_ = track; }
@@ -72,8 +95,9 @@ class CheckpointStore {
   /// Waits for the write under way, if any. Throws CheckpointError if it failed.
   void wait();
 
-  /// The newest checkpoint that is whole. `report` gets a sentence for each damaged one that is passed over. None if there are no
-  /// checkpoints; throws CheckpointError if there are some and all are damaged. Requires: no write under way.
+  /// The newest checkpoint that is whole. One that a newer version has written ends the search with a CheckpointError. `report` gets a
+  /// sentence for each damaged one that is passed over. None if there are no checkpoints; throws CheckpointError if there are some and all
+  /// are damaged. Requires: no write under way.
   [[nodiscard]] std::optional<Checkpoint> load_latest(const std::function<void(const std::string&)>& report) const;
   /// The best checkpoint; none if there is none. Throws CheckpointError if it is damaged.
   [[nodiscard]] std::optional<Checkpoint> load_best() const;
@@ -82,7 +106,8 @@ class CheckpointStore {
   std::filesystem::path folder_;
   std::size_t keep_;
   TraceTrack* track_ = nullptr;
-  std::future<void> pending_;
+  std::future<Written> pending_;
+  std::optional<Written> written_;
 };
 
 }  // namespace lockstep

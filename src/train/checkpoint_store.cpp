@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <map>
 
 #include "lockstep/error.hpp"
@@ -60,18 +61,20 @@ void delete_old(const fs::path& folder, std::uint64_t step, std::size_t keep) {
   }
 }
 
-void write_files(const fs::path& folder, const Checkpoint& checkpoint, bool best, std::size_t keep) {
+/// How many bytes the checkpoint has.
+std::size_t write_files(const fs::path& folder, const Checkpoint& checkpoint, const Checkpoint* best, std::size_t keep) {
   const std::vector<std::byte> bytes = serialize(checkpoint);
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) {
     throw CheckpointError(fmt::format("{} cannot be created: {}.", folder.string(), error.message()));
   }
-  if (best) {
-    write_whole_file(folder / kBest, bytes);
+  if (best != nullptr) {
+    write_whole_file(folder / kBest, best == &checkpoint ? bytes : serialize(*best));
   }
   write_whole_file(file_of(folder, checkpoint.step), bytes);
   delete_old(folder, checkpoint.step, keep);
+  return bytes.size();
 }
 
 }  // namespace
@@ -79,18 +82,29 @@ void write_files(const fs::path& folder, const Checkpoint& checkpoint, bool best
 CheckpointStore::CheckpointStore(const fs::path& run_folder, int keep)
     : folder_(run_folder / "checkpoints"), keep_(static_cast<std::size_t>(std::max(keep, 1))) {}
 
-void CheckpointStore::write(Checkpoint checkpoint, bool best) {
+void CheckpointStore::write(Shared checkpoint, Shared best) {
   wait();
-  pending_ = std::async(std::launch::async, [folder = folder_, keep = keep_, track = track_, checkpoint = std::move(checkpoint), best] {
-    use_all_cores();
-    const Traced traced(track, "write checkpoint", checkpoint.step - 1);
-    write_files(folder, checkpoint, best, keep);
-  });
+  pending_ = std::async(std::launch::async,
+                        [folder = folder_, keep = keep_, track = track_, checkpoint = std::move(checkpoint), best = std::move(best)] {
+                          use_all_cores();
+                          const auto start = std::chrono::steady_clock::now();
+                          const Traced traced(track, "write checkpoint", checkpoint->step - 1);
+                          const std::size_t bytes = write_files(folder, *checkpoint, best.get(), keep);
+                          const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+                          return Written{checkpoint->step, bytes, took.count()};
+                        });
+}
+
+std::optional<CheckpointStore::Written> CheckpointStore::ended() {
+  if (writing() && pending_.wait_for(std::chrono::seconds(0)) == std::future_status::ready) {
+    wait();
+  }
+  return std::exchange(written_, std::nullopt);
 }
 
 void CheckpointStore::wait() {
-  if (pending_.valid()) {
-    pending_.get();
+  if (writing()) {
+    written_ = pending_.get();
   }
 }
 
@@ -99,6 +113,8 @@ std::optional<Checkpoint> CheckpointStore::load_latest(const std::function<void(
   for (const auto& [step, file] : files) {
     try {
       return parse(read_whole_file(file), file.string());
+    } catch (const NewerCheckpoint&) {
+      throw;
     } catch (const CheckpointError& error) {
       report(fmt::format("{}; taking the one before.", error.what()));
     }

@@ -185,17 +185,16 @@ void agree_on_experiment(Communicator& communicator, const std::string& text) {
   }
 }
 
-void check_finite(const FlatLayout& layout, std::span<const float> flat, std::uint64_t step) {
+void check_finite(const FlatLayout& layout, std::span<const float> flat) {
   if (const auto tensor = first_non_finite(layout, flat)) {
     throw Diverged(
-        fmt::format("step {}: the update made {} infinite or NaN.\n"
+        fmt::format("the update made {} infinite or NaN.\n"
                     "  A smaller --lr is the usual cure. The last checkpoint, if there is one, is kept.",
-                    step, *tensor));
+                    *tensor));
   }
 }
 
-void check_same_run(const Checkpoint& checkpoint, const Model& model, const nlohmann::ordered_json& experiment,
-                    const std::string& dataset_checksum, const FlatLayout& layout) {
+void check_same_run(const Checkpoint& checkpoint, const Model& model, const nlohmann::ordered_json& experiment, const FlatLayout& layout) {
   if (const auto difference = first_difference(checkpoint.parameters, layout)) {
     throw CheckpointError(fmt::format("the checkpoint in this run folder is of another model: {}\n  Give another --run.", *difference));
   }
@@ -211,10 +210,17 @@ void check_same_run(const Checkpoint& checkpoint, const Model& model, const nloh
   if (checkpoint.model != model.json()) {
     throw CheckpointError("the checkpoint in this run folder is of another model (same parameters, other ops).\n  Give another --run.");
   }
-  if (checkpoint.dataset_checksum != dataset_checksum) {
-    throw CheckpointError(
-        "the dataset is not the one that this run folder's checkpoint was made with.\n  Give that one, or another --run.");
+}
+
+bool check_same_data(const std::string& stored, const std::string& now, bool accept_changed_data) {
+  constexpr std::size_t kDigits = 12;
+  if (stored != now && !accept_changed_data) {
+    throw DataError(
+        fmt::format("the dataset is not the one that this run folder's checkpoint was made with (checksum {}… then, {}… now).\n"
+                    "  Give that one, or another --run; or go on with this one: --accept-changed-data.",
+                    stored.substr(0, kDigits), now.substr(0, kDigits)));
   }
+  return stored != now;
 }
 
 void check_same_machine(const std::string& stored, const std::string& mine, bool accept_other_machine) {

@@ -32,11 +32,13 @@ std::string agree_on_fingerprint(Communicator& communicator, const std::string& 
 void agree_on_experiment(Communicator& communicator, const std::string& text);
 
 /// Throws Diverged naming the first tensor with a value that is not finite, so that none is ever written.
-void check_finite(const FlatLayout& layout, std::span<const float> flat, std::uint64_t step);
+void check_finite(const FlatLayout& layout, std::span<const float> flat);
 
 /// Throws CheckpointError naming what differs between the checkpoint's experiment and this one.
-void check_same_run(const Checkpoint& checkpoint, const Model& model, const nlohmann::ordered_json& experiment,
-                    const std::string& dataset_checksum, const FlatLayout& layout);
+void check_same_run(const Checkpoint& checkpoint, const Model& model, const nlohmann::ordered_json& experiment, const FlatLayout& layout);
+
+/// Whether the dataset is another than the checkpoint's. Throws DataError where that is not accepted.
+[[nodiscard]] bool check_same_data(const std::string& stored, const std::string& now, bool accept_changed_data);
 
 /// Throws CheckpointError when the checkpoint was made where one lane's step gives other bits, unless that is accepted.
 void check_same_machine(const std::string& stored, const std::string& mine, bool accept_other_machine);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "comm/wish.hpp"
 #include "lockstep/nn.hpp"
 
 namespace lockstep {
@@ -14,7 +15,7 @@ struct StepSums {
   double loss = 0;     ///< Σ of the samples' losses
   double correct = 0;  ///< samples classified correctly; 0 if the model does not say
   std::int64_t samples = 0;
-  bool asked_to_stop = false;     ///< some worker was asked to write a checkpoint and end
+  Wish wish = Wish::nothing;      ///< the greatest of all workers
   std::vector<double> metrics{};  ///< of an evaluation: what Metrics adds up
 };
 

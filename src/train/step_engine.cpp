@@ -1,5 +1,7 @@
 #include "train/step_engine.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -13,10 +15,23 @@ namespace {
 using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
+/// In a handler: throws again what a kernel call has thrown, and names the op.
+[[noreturn]] void name_op(const std::string& op, int lane) {
+  try {
+    throw;
+  } catch (const std::bad_alloc&) {
+    throw Error(ExitCode::worker_lost, fmt::format("out of memory in {} of lane {}.", op, lane));
+  } catch (const Error& error) {
+    throw Error(error.code(), fmt::format("{} of lane {}: {}", op, lane, error.what()));
+  } catch (const std::exception& error) {
+    throw std::runtime_error(fmt::format("{} of lane {}: {}", op, lane, error.what()));
+  }
+}
+
 }  // namespace
 
 StepSums StepEngine::train(const StepBatch& batch, std::span<const Field> fields, std::span<const int> lane_samples,
-                           const StepContext& context, double rate, bool stop) {
+                           const StepContext& context, double rate, Wish wish) {
   const auto start = Clock::now();
   const double waited = times_.waiting;
   prepare("train", batch);
@@ -24,7 +39,7 @@ StepSums StepEngine::train(const StepBatch& batch, std::span<const Field> fields
     flow_->meet();
     set_ = false;
   }
-  flow_->begin_step(lane_samples, static_cast<std::int64_t>(context.step), stop);
+  flow_->begin_step(lane_samples, static_cast<std::int64_t>(context.step), wish);
   running_.batch = &batch;
   running_.fields = fields;
   running_.context = context;
@@ -41,7 +56,7 @@ StepSums StepEngine::train(const StepBatch& batch, std::span<const Field> fields
   times_.compute += seconds_since(start) - (times_.waiting - waited);
   std::array<double, 2> total{};
   sum_lanes(flow_->all_sums(), total);
-  return {.loss = total[0], .correct = total[1], .samples = batch.samples, .asked_to_stop = flow_->asked_to_stop()};
+  return {.loss = total[0], .correct = total[1], .samples = batch.samples, .wish = flow_->wish()};
 }
 
 void StepEngine::run_seat(int thread) {
@@ -154,7 +169,11 @@ StepEngine::Turn StepEngine::run_call(int thread, LaneRun& run, const LaneRun* a
   {
     const Traced traced(running_.traced ? &trace_->lanes[static_cast<std::size_t>(run.lane - lanes().begin)] : nullptr, step.label,
                         run.context.step);
-    run.executor->run_step(run.at, run.binding, run.context);
+    try {
+      run.executor->run_step(run.at, run.binding, run.context);
+    } catch (...) {
+      name_op(step.label, run.lane);
+    }
     fold(thread, run, step);
   }
   run.written += step.opens >= 0 ? 1 : 0;
@@ -233,7 +252,7 @@ bool StepEngine::await(int thread, std::int64_t q, Ready ready) {
       continue;
     }
     backoff.pause();
-    if (waiting.silent > communicator_.deadline) {
+    if (waiting.silent > communicator_.longest_silence()) {
       flow_->name_the_silent(q);
     }
   }

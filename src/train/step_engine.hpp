@@ -70,11 +70,11 @@ class StepEngine {
   [[nodiscard]] std::int64_t bytes_sent() const { return flow_->bytes_sent(); }
 
   /// One training step at the learning rate `rate`, of which parameters may have their own multiple. `lane_samples[v]` of all lanes of the
-  /// job; `batch` holds this worker's lanes in order, its field names are `fields`. `stop`: this worker asks all to stop. Every worker must
+  /// job; `batch` holds this worker's lanes in order, its field names are `fields`. `wish`: this worker's. Every worker must
   /// call it. Throws Diverged, on every worker and with the parameters as they were, when the loss is not finite, naming the first op that
   /// made it so; no step can follow.
   StepSums train(const StepBatch& batch, std::span<const Field> fields, std::span<const int> lane_samples, const StepContext& context,
-                 double rate, bool stop);
+                 double rate, Wish wish = Wish::nothing);
 
   /// Sums over one step's samples with the evaluation program; nothing is exchanged.
   /// Adds [loss, correct, what metrics() counts] of each of this worker's lanes to `per_lane` (lanes().size() × evaluation_width()).

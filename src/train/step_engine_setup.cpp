@@ -247,12 +247,12 @@ void StepEngine::diverge(const StepBatch& batch, std::span<const Field> fields, 
     const std::string theirs(all.data() + w * kLongest);
     if (!theirs.empty()) {
       throw Diverged(
-          fmt::format("step {}: the loss is no longer a finite number; the first one that was not came from {}.\n"
+          fmt::format("the loss is no longer a finite number; the first one that was not came from {}.\n"
                       "  A smaller --lr is the usual cure. The last checkpoint, if there is one, is kept.",
-                      context.step, theirs));
+                      theirs));
     }
   }
-  throw Diverged(fmt::format("step {}: the loss is no longer a finite number: the sum over the lanes overflowed.", context.step));
+  throw Diverged("the loss is no longer a finite number: the sum over the lanes overflowed.");
 }
 
 }  // namespace lockstep

@@ -25,6 +25,28 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 volatile std::sig_atomic_t asked_to_stop = 0;
 void on_stop_signal(int) { asked_to_stop = 1; }
 
+/// INT and TERM ask for the same while this lives; each once, then it does what it did before.
+class Interruptible {
+ public:
+  Interruptible() {
+    struct sigaction action {};
+    action.sa_handler = on_stop_signal;
+    action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
+    sigaction(SIGINT, &action, &interrupt_);
+    sigaction(SIGTERM, &action, &terminate_);
+  }
+  Interruptible(const Interruptible&) = delete;
+  Interruptible& operator=(const Interruptible&) = delete;
+  ~Interruptible() {
+    sigaction(SIGINT, &interrupt_, nullptr);
+    sigaction(SIGTERM, &terminate_, nullptr);
+  }
+
+ private:
+  struct sigaction interrupt_ {
+  }, terminate_{};
+};
+
 /// One run, from start or checkpoint to the end. A worker's view; all that steers it is the same on every worker.
 class Trainer {
  public:
@@ -42,6 +64,7 @@ class Trainer {
         cache_(std::make_shared<ChunkCache>(train, settings.cache)),
         engine_(communicator, model, job_, table_.max_lane_samples(), settings.recipe),
         store_(settings.run, settings.keep),
+        cadence_(settings.checkpoints, Clock::now()),
         stopping_(settings.patience, settings.min_delta),
         lane_samples_(static_cast<std::size_t>(job_.lanes)) {}
 
@@ -50,8 +73,10 @@ class Trainer {
       folder_.emplace(settings_.run);
       progress_.emplace(std::cout, progress_settings());
     }
+    communicator_.patience = Communicator::kPatience;
     start();
     const bool preempted = train_epochs();
+    communicator_.patience = Communicator::kPatience;
     return finish(preempted);
   }
 
@@ -61,7 +86,7 @@ class Trainer {
   [[nodiscard]] OrderKind order() const { return settings_.order.value_or(default_order(train_.bytes())); }
   [[nodiscard]] std::uint64_t steps_per_epoch() const { return static_cast<std::uint64_t>(table_.steps()); }
   [[nodiscard]] std::uint64_t total_steps() const {
-    const std::uint64_t all = settings_.epochs * steps_per_epoch();
+    const std::uint64_t all = before_ + settings_.epochs * steps_per_epoch();
     return settings_.steps > 0 ? std::min(settings_.steps, all) : all;
   }
 
@@ -137,7 +162,8 @@ class Trainer {
   }
 
   void restore(const Checkpoint& checkpoint) {
-    check_same_run(checkpoint, model_, experiment(), train_.checksum(), engine_.layout());
+    check_same_run(checkpoint, model_, experiment(), engine_.layout());
+    const bool changed = check_same_data(checkpoint.dataset_checksum, train_.checksum(), settings_.accept_changed_data);
     check_same_machine(checkpoint.fingerprint, fingerprint_, settings_.accept_other_machine);
     other_machines_ = checkpoint.progress.at("other_machines").get<std::vector<std::string>>();
     if (checkpoint.fingerprint != fingerprint_) {
@@ -157,6 +183,13 @@ class Trainer {
     best_hash_ = checkpoint.progress.at("best_hash").get<std::string>();
     epoch_loss_ = checkpoint.progress.at("epoch_loss").get<double>();
     epoch_samples_ = checkpoint.progress.at("epoch_samples").get<std::int64_t>();
+    if (changed) {
+      step_in_epoch_ = 0;
+      epoch_loss_ = 0;
+      epoch_samples_ = 0;
+      say("warning: the dataset has changed since the checkpoint; the epoch under way begins anew");
+    }
+    before_ = step_ - (epoch_ * steps_per_epoch() + step_in_epoch_);
     for (const auto& row : checkpoint.progress.at("history")) {
       history_.push_back(EpochRow::from_json(row));
     }
@@ -186,8 +219,44 @@ class Trainer {
     return json;
   }
 
-  void checkpoint(bool best) {
-    check_finite(engine_.layout(), engine_.parameters(), step_);
+  /// Takes a checkpoint of this moment and has it written. `wait`: until it is on the disk.
+  void checkpoint(bool wait) {
+    const auto start = Clock::now();
+    if (wait) {
+      await_writing();
+    }
+    const CheckpointStore::Shared now = best_ != nullptr && best_->step == step_ ? best_ : snapshot();
+    if (leads()) {
+      store_.write(now, std::move(best_));
+      waited_ = wait ? 0 : seconds_since(start);
+      cadence_.begun(Clock::now(), waited_);
+    }
+    best_.reset();
+    if (wait) {
+      await_writing();
+    } else {
+      epoch_seconds_ += seconds_since(start);  // of the epoch that follows, at its end
+    }
+  }
+
+  void await_writing() {
+    await_root(communicator_, [this] { store_.wait(); }, {"rank 0 to write a checkpoint", static_cast<std::int64_t>(step_)});
+    tell_written();
+  }
+
+  /// Throws CheckpointError if the write before failed.
+  void tell_written() {
+    if (const auto written = store_.ended()) {
+      cadence_.written(written->seconds);
+      constexpr double kMegabyte = 1e6;
+      say(fmt::format("checkpoint of step {}: {:.1f} MB written in {:.2f} s, training waited {:.3f} s", written->step,
+                      static_cast<double>(written->bytes) / kMegabyte, written->seconds, waited_));
+    }
+  }
+
+  /// All that a run needs to go on from this moment; on rank 0 alone.
+  CheckpointStore::Shared snapshot() {
+    check_finite(engine_.layout(), engine_.parameters());
     std::vector<NamedTensor> optimizer;
     for (std::size_t i = 0; i < states().size(); ++i) {
       const bool trained_only = states()[i] != kAverage;
@@ -213,8 +282,9 @@ class Trainer {
       checkpoint.settings["data"] = describe_data(train_);
       checkpoint.fingerprint = fingerprint_;
       checkpoint.dataset_checksum = train_.checksum();
-      store_.write(std::move(checkpoint), best);
+      return std::make_shared<const Checkpoint>(std::move(checkpoint));
     }
+    return nullptr;
   }
 
   [[nodiscard]] ReaderOptions reader_options(std::uint64_t epoch, std::uint64_t step) const {
@@ -236,29 +306,41 @@ class Trainer {
     if (finished()) {
       return false;
     }
+    const Interruptible interruptible;
     BatchReader reader(cache_, table_, reader_options(epoch_, step_in_epoch_));
     if (!cache_->note().empty()) {
       say(cache_->note());
     }
     while (!finished()) {
-      const bool stop = train_one_step(reader);
-      const bool epoch_ends = step_in_epoch_ == steps_per_epoch();
-      bool best = false;
-      if (epoch_ends) {
-        best = end_epoch();
+      const Wish wish = train_one_step(reader);
+      communicator_.patience = 1;
+      if (step_in_epoch_ == steps_per_epoch() && end_epoch()) {
+        best_ = snapshot();  // written before the next checkpoint: what is on the disk must know its best one
       }
-      const bool due = settings_.checkpoint_every > 0 && step_ % settings_.checkpoint_every == 0;
-      if (epoch_ends || due || stop || step_ == total_steps()) {
-        checkpoint(best);
+      const bool last = finished() || wish == Wish::stop;
+      if (wish != Wish::nothing || last) {
+        checkpoint(last);
       }
-      if (stop && step_ < total_steps()) {
-        return true;
+      if (last) {
+        return !finished();
       }
     }
     return false;
   }
 
-  bool train_one_step(BatchReader& reader) {
+  /// What this worker asks of all in the next step.
+  Wish next_wish() {
+    if (!leads()) {
+      return asked_to_stop != 0 ? Wish::stop : Wish::nothing;
+    }
+    tell_written();
+    const Wish wish = cadence_.wish(Clock::now(), step_ + 1, step_in_epoch_ + 1 == steps_per_epoch(), store_.writing());
+    return asked_to_stop != 0 ? Wish::stop : wish;
+  }
+
+  Wish train_one_step(BatchReader& reader) {
+    communicator_.step = static_cast<std::int64_t>(step_);
+    const Wish mine = next_wish();
     const auto start = Clock::now();
     const double waited = reader.wait_seconds();
     const StepTimes before = engine_.times();
@@ -268,7 +350,7 @@ class Trainer {
     }
     const double rate = rate_of(step_);
     const StepContext context{settings_.seed, epoch_, step_, 0};
-    const StepSums sums = engine_.train(batch, reader.fields(), lane_samples_, context, rate, asked_to_stop != 0);
+    const StepSums sums = engine_.train(batch, reader.fields(), lane_samples_, context, rate, mine);
     reader.release();
     ++step_;
     ++step_in_epoch_;
@@ -294,11 +376,12 @@ class Trainer {
       progress_->update({epoch_ + 1, settings_.epochs, step_in_epoch_, steps_per_epoch(), total_steps() - step_,
                          sums.loss / static_cast<double>(sums.samples), static_cast<double>(timed_samples_) / epoch_seconds_});
     }
-    return sums.asked_to_stop;
+    return sums.wish;
   }
 
   /// Evaluates, compares the workers' copies and writes the epoch's row; true if this is the best epoch so far.
   bool end_epoch() {
+    check_data();
     const std::string hash = agree_on_parameters(communicator_, engine_.layout(), engine_.parameters());
     EpochRow row;
     row.epoch = epoch_ + 1;
@@ -338,6 +421,20 @@ class Trainer {
     return best;
   }
 
+  /// Throws DataError where a file of the dataset was changed while the run read it.
+  void check_data() const {
+    for (const Dataset* data : {&train_, validation_ ? &*validation_ : nullptr}) {
+      const auto changed = data != nullptr && !settings_.accept_changed_data ? data->changed() : std::nullopt;
+      if (changed) {
+        throw DataError(
+            fmt::format("{} was changed while the run was reading it.\n"
+                        "  The last checkpoint is from before this epoch's end. Put the file back and start the same line again, "
+                        "or go on with the new one: --accept-changed-data.",
+                        *changed));
+      }
+    }
+  }
+
   /// With the averaged weights, where there are some.
   StepSums validate(const Dataset& data, RowRange rows) {
     std::vector<float> weights;
@@ -370,9 +467,8 @@ class Trainer {
     const double seconds = run_seconds_ + epoch_seconds_;
     result.samples_per_second = seconds > 0 ? static_cast<double>(run_samples_ + timed_samples_) / seconds : 0;
     if (!preempted) {
-      if (leads()) {
-        write_safetensors(folder_->model(), to_tensors(engine_.layout(), engine_.parameters()));
-      }
+      const auto write = [this] { write_safetensors(folder_->model(), to_tensors(engine_.layout(), engine_.parameters())); };
+      await_root(communicator_, write, {"rank 0 to write the model"});
       if (test_) {
         result.test = evaluate_dataset(engine_, *test_, {0, test_->rows()}, settings_.batch, job_.lanes, settings_.cache);
         result.figures = engine_.metrics().figures(*result.test);
@@ -380,15 +476,12 @@ class Trainer {
         result.confusion.assign(confusion.begin(), confusion.end());
       }
     }
-    store_.wait();
-    communicator_.barrier({"the last checkpoint", static_cast<std::int64_t>(step_)});
     return result;
   }
 
   void restore_best() {
     std::optional<Checkpoint> best;
     if (leads()) {
-      store_.wait();
       best = store_.load_best();
     }
     best = share_checkpoint(communicator_, best);
@@ -413,6 +506,9 @@ class Trainer {
   std::shared_ptr<ChunkCache> cache_;
   StepEngine engine_;
   CheckpointStore store_;
+  Cadence cadence_;
+  double waited_ = 0;             ///< for the copy that is being written
+  CheckpointStore::Shared best_;  ///< not written yet; rank 0's
   EarlyStopping stopping_;
   std::optional<RunFolder> folder_;
   std::optional<Progress> progress_;
@@ -421,6 +517,7 @@ class Trainer {
   std::vector<int> lane_samples_;
 
   std::uint64_t epoch_ = 0, step_in_epoch_ = 0, step_ = 0;
+  std::uint64_t before_ = 0;  ///< steps beyond those of the epochs so far, from other data; may be negative, modulo 2^64
   double epoch_loss_ = 0;
   std::int64_t epoch_samples_ = 0;
   std::vector<EpochRow> history_;

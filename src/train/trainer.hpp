@@ -10,6 +10,7 @@
 #include "comm/communicator.hpp"
 #include "data/dataset.hpp"
 #include "data/order.hpp"
+#include "train/cadence.hpp"
 #include "train/checkpoint.hpp"
 #include "train/early_stopping.hpp"
 #include "train/initial.hpp"
@@ -49,7 +50,8 @@ struct TrainSettings {
   std::filesystem::path run;
   int threads = 1;
   Pin pin = Pin::alone;
-  std::uint64_t checkpoint_every = 0;  ///< steps; 0: at the end of each epoch only
+  Cadence::Settings checkpoints;
+  bool accept_changed_data = false;
   int keep = 3;
   std::size_t cache = std::size_t{1} << 30;
   double log_every = 30;
@@ -61,7 +63,8 @@ struct TrainSettings {
   Trace* trace = nullptr;        ///< this worker's, if some steps are to be traced
 };
 
-/// From here on USR1 asks the run for a checkpoint and an early end. Call it first of all: before, the signal would end the process.
+/// From here on USR1 asks the run for a checkpoint and an early end. Call it first of all: before, the signal would end the process. While
+/// it trains, INT and TERM do so, too, and a second one ends the process at once.
 void listen_for_stop();
 
 /// What a run comes to; the same on every worker but for the times.

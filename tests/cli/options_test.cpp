@@ -21,6 +21,10 @@ TEST(Options, TimesHaveUnits) {
   EXPECT_EQ(parse_seconds("2m"), 120);
   EXPECT_EQ(parse_seconds("1h"), 3600);
   EXPECT_EQ(parse_seconds("0.5"), 0.5);
+  EXPECT_EQ(parse_seconds("1-02:00:30"), 86400 + 7200 + 30);
+  EXPECT_EQ(parse_seconds("02:00:00"), 7200);
+  EXPECT_THROW(static_cast<void>(parse_seconds("2:00")), UsageError) << "minutes or hours?";
+  EXPECT_THROW(static_cast<void>(parse_seconds("1-02:00:00x")), UsageError);
   EXPECT_THROW(static_cast<void>(parse_seconds("soon")), UsageError);
 }
 

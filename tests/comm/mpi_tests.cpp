@@ -448,7 +448,7 @@ TEST_F(Workers, GradientsFlowThroughARingToTheBitsOfTheTree) {
         std::vector<int> samples(lanes, 4);
         if (step % 2 == 1)
           samples[1] = samples[lanes - 1] = 0;
-        flow->begin_step(samples, step, rank == 0 && step == 3);
+        flow->begin_step(samples, step, rank == 0 && step > 1 ? (step == 3 ? Wish::stop : Wish::checkpoint) : Wish::nothing);
         {
           std::vector<std::jthread> team;
           for (int t = 0; t < kThreads; ++t)
@@ -479,7 +479,7 @@ TEST_F(Workers, GradientsFlowThroughARingToTheBitsOfTheTree) {
         EXPECT_EQ(wrong, 0) << flow->kind() << ", " << lanes << " lanes, step " << step;
         for (int lane = 0; lane < lanes; ++lane)
           EXPECT_EQ(flow->all_sums()[2 * lane], samples[lane] > 0 ? lane + 1 : 0);
-        EXPECT_EQ(flow->asked_to_stop(), step == 3);
+        EXPECT_EQ(flow->wish(), step == 3 ? Wish::stop : step == 2 ? Wish::checkpoint : Wish::nothing);
         comm.barrier({.what = "looking at the parameters"});
       }
     }
@@ -507,7 +507,7 @@ TEST_F(Workers, WhoDoesNotUpdateItsPieceOfASharedBucketIsNamed) {
       flow->updated(0, *q);
     }
   };
-  flow->begin_step(samples, 0, false);
+  flow->begin_step(samples, 0, Wish::nothing);
   comm.barrier({.what = "beginning"});
   if (rank != 1)
     flow->post(0, flow->buckets());

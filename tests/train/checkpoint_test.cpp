@@ -3,11 +3,14 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <array>
 #include <cmath>
 #include <csignal>
+#include <cstring>
 #include <limits>
 
 #include "data/hdf5.hpp"
+#include "data/sha256.hpp"
 #include "lockstep/error.hpp"
 #include "scratch_folder.hpp"
 #include "train/whole_file.hpp"
@@ -142,6 +145,55 @@ TEST(Checkpoint, NamesTheFirstDifference) {
             "the model has the parameter 'c' [4], but the checkpoint has none of that name");
   EXPECT_EQ(first_difference(stored, wanted({{"a", {1}}})),
             "the checkpoint has the parameter 'b' [2], but the model has none of that name");
+}
+
+/// What a version of Lockstep that writes another format may leave.
+std::vector<std::byte> of_format(std::int64_t format) {
+  Hdf5File file = Hdf5File::create_in_memory();
+  file.set_attribute("lockstep_checkpoint", format);
+  std::vector<std::byte> bytes = file.image();
+  Sha256 hash;
+  hash.update(bytes);
+  const std::array<std::byte, 32> digest = hash.finish();
+  const std::uint64_t length = bytes.size();
+  std::vector<std::byte> trailer = bytes_of("lockstep-sha256:");
+  trailer.insert(trailer.end(), digest.begin(), digest.end());
+  trailer.resize(64);
+  std::memcpy(trailer.data() + 48, &length, sizeof length);
+  bytes.insert(bytes.end(), trailer.begin(), trailer.end());
+  return bytes;
+}
+
+TEST(CheckpointStore, OneOfANewerVersionIsNoDamage) {
+  const ScratchFolder run;
+  CheckpointStore store(run.path(), 3);
+  store.write(checkpoint_at(1), false);
+  store.wait();
+  write_whole_file(run / "checkpoints/step-000000002.h5", of_format(2));
+  const std::string what = what_throws<NewerCheckpoint>([&] { static_cast<void>(store.load_latest(ignore)); });
+  EXPECT_NE(what.find("step-000000002.h5 was written by a newer version of Lockstep"), std::string::npos) << what;
+}
+
+TEST(CheckpointStore, TellsOfEachWriteOnce) {
+  const ScratchFolder run;
+  CheckpointStore store(run.path(), 3);
+  EXPECT_FALSE(store.ended());
+  store.write(checkpoint_at(7), true);
+  store.wait();
+  const auto written = store.ended();
+  ASSERT_TRUE(written);
+  EXPECT_EQ(written->step, 7U);
+  EXPECT_EQ(written->bytes, std::filesystem::file_size(run / "checkpoints/step-000000007.h5"));
+  EXPECT_FALSE(store.ended());
+}
+
+TEST(CheckpointStore, TheBestMayBeAnEarlierOne) {
+  const ScratchFolder run;
+  CheckpointStore store(run.path(), 3);
+  store.write(std::make_shared<const Checkpoint>(checkpoint_at(9)), std::make_shared<const Checkpoint>(checkpoint_at(4)));
+  store.wait();
+  EXPECT_EQ(listing(run / "checkpoints"), "best.h5 step-000000009.h5");
+  EXPECT_EQ(store.load_best(), checkpoint_at(4));
 }
 
 TEST(CheckpointStore, KeepsTheNewestAndTheBest) {

@@ -168,15 +168,19 @@ TEST(Job, ACheckpointOfAnotherExperimentIsRefusedByName) {
   checkpoint.model = model.json();
   checkpoint.parameters = to_tensors(layout, std::vector<float>(static_cast<std::size_t>(layout.size)));
   checkpoint.settings = {{"batch", 64}, {"seed", 1}};
-  checkpoint.dataset_checksum = "abc";
-  const auto refusal = [&](const nlohmann::ordered_json& experiment, const std::string& checksum, const Model& other) {
-    return message_of([&] { check_same_run(checkpoint, other, experiment, checksum, layout); });
+  const auto refusal = [&](const nlohmann::ordered_json& experiment, const Model& other) {
+    return message_of([&] { check_same_run(checkpoint, other, experiment, layout); });
   };
-  EXPECT_EQ(refusal({{"batch", 64}, {"seed", 1}}, "abc", model), "");
-  EXPECT_NE(refusal({{"batch", 128}, {"seed", 1}}, "abc", model).find("batch 64, and now 128"), std::string::npos);
-  EXPECT_NE(refusal({{"batch", 64}, {"seed", 1}}, "abd", model).find("dataset"), std::string::npos);
+  EXPECT_EQ(refusal({{"batch", 64}, {"seed", 1}}, model), "");
+  EXPECT_NE(refusal({{"batch", 128}, {"seed", 1}}, model).find("batch 64, and now 128"), std::string::npos);
   options.activation = nn::Activation::tanh;
-  EXPECT_NE(refusal({{"batch", 64}, {"seed", 1}}, "abc", build_model(options)).find("another model"), std::string::npos);
+  EXPECT_NE(refusal({{"batch", 64}, {"seed", 1}}, build_model(options)).find("another model"), std::string::npos);
+}
+
+TEST(Job, AChangedDatasetIsRefusedUnlessThatIsAccepted) {
+  EXPECT_FALSE(check_same_data("abc", "abc", false));
+  EXPECT_NE(message_of([&] { static_cast<void>(check_same_data("abc", "abd", false)); }).find("--accept-changed-data"), std::string::npos);
+  EXPECT_TRUE(check_same_data("abc", "abd", true));
 }
 
 TEST(Job, OtherOptionsOrDataAreRefusedByName) {
@@ -193,11 +197,11 @@ TEST(Job, OtherOptionsOrDataAreRefusedByName) {
 
 TEST(Job, ParametersThatAreNotFiniteAreNeverWritten) {
   std::vector<float> flat(48, 0.5F);
-  EXPECT_EQ(message_of([&] { check_finite(three_tensors(), flat, 7); }), "");
+  EXPECT_EQ(message_of([&] { check_finite(three_tensors(), flat); }), "");
   flat[12] = std::numeric_limits<float>::infinity();  // padding behind a
-  EXPECT_EQ(message_of([&] { check_finite(three_tensors(), flat, 7); }), "");
+  EXPECT_EQ(message_of([&] { check_finite(three_tensors(), flat); }), "");
   flat[33] = std::numeric_limits<float>::quiet_NaN();
-  EXPECT_NE(message_of([&] { check_finite(three_tensors(), flat, 7); }).find("step 7: the update made c infinite"), std::string::npos);
+  EXPECT_NE(message_of([&] { check_finite(three_tensors(), flat); }).find("the update made c infinite"), std::string::npos);
 }
 
 TEST(Job, AnotherMachinesCheckpointNeedsConsent) {

@@ -50,8 +50,7 @@ Trained train_alone(const Workload& workload, int lanes, int threads, ReduceMode
   const SyntheticBatch data(workload, workload.batch, lanes, 0, lanes);
   Trained result;
   for (int s = 0; s < steps; ++s) {
-    const StepSums sums =
-        engine->train(data.batch(), data.fields(), data.lane_samples(), {7, 0, static_cast<std::uint64_t>(s), 0}, 0.05, false);
+    const StepSums sums = engine->train(data.batch(), data.fields(), data.lane_samples(), {7, 0, static_cast<std::uint64_t>(s), 0}, 0.05);
     result.loss += sums.loss;
     EXPECT_EQ(sums.samples, workload.batch);
     if (again > 0 && s == 0) {
@@ -243,7 +242,7 @@ void expect_no_allocation_in_a_step(const std::string& name, const Recipe& recip
     StepEngine engine(*communicator, model, job, 12, recipe);
     initialise(engine.layout(), 3, engine.set_parameters());
     const SyntheticBatch data(workload, workload.batch, 4, 0, 4);
-    const auto step = [&](std::uint64_t s) { engine.train(data.batch(), data.fields(), data.lane_samples(), {7, 0, s, 0}, 0.05, false); };
+    const auto step = [&](std::uint64_t s) { engine.train(data.batch(), data.fields(), data.lane_samples(), {7, 0, s, 0}, 0.05); };
     step(0);
     step(1);
     const test::AllocationCount before = test::allocations();
@@ -283,10 +282,9 @@ TEST(StepEngine, ANaNStopsEveryWorkerBeforeTheUpdate) {
   const std::vector<float> before(engine.parameters().begin(), engine.parameters().end());
   const SyntheticBatch data(workload, workload.batch, 4, 0, 4);
   try {
-    engine.train(data.batch(), data.fields(), data.lane_samples(), {7, 0, 41, 0}, 0.05, false);
+    engine.train(data.batch(), data.fields(), data.lane_samples(), {7, 0, 41, 0}, 0.05);
     FAIL() << "an infinite loss went unnoticed";
   } catch (const Diverged& error) {
-    EXPECT_NE(std::string(error.what()).find("step 41"), std::string::npos) << error.what();
     EXPECT_NE(std::string(error.what()).find("softmax_cross_entropy"), std::string::npos) << error.what();
   }
   EXPECT_EQ(before, std::vector<float>(engine.parameters().begin(), engine.parameters().end()));

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# A fault on one worker alone: within 5 s the whole job has ended with the exit code of the cause, and one line names rank, host, step and reason.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+"${CC:-cc}" -shared -fPIC -O1 -o "$work/fault.so" "$(dirname "$0")/fault.c" -ldl >"$work/cc.log" 2>&1 || fail "fault.c does not compile" "$work/cc.log"
+options=(--model cnn --batch 48 --lanes 8 --epochs 500 --checkpoint-every 5)
+here=$(hostname -s)
+
+# ends NAME CODE RANK TEXT: the job must end with CODE, at most 5 s after the line "rank RANK (HOST)TEXT", TEXT being a regular expression.
+ends() {
+  local name=$1 code=$2 text="^rank $3 \($here\)$4" rc=0 line='' begin end=$((SECONDS + 60)) took
+  until line=$(grep -Em 1 "$text" "$work/$name.log"); do
+    kill -0 "$job" 2>/dev/null || break
+    ((SECONDS < end)) || fail "$name: no such line within 60 s: $text" "$work/$name.log"
+    sleep 0.05
+  done
+  begin=${EPOCHREALTIME/./}
+  finish || rc=$?
+  ((rc == code)) || fail "$name: exit code $rc instead of $code" "$work/$name.log"
+  line=$(grep -Em 1 "$text" "$work/$name.log") || fail "$name: no such line: $text" "$work/$name.log"
+  took=$(((${EPOCHREALTIME/./} - begin) / 1000))
+  ((took < 5000)) || fail "$name: the job ended $took ms after the line" "$work/$name.log"
+  pass "$name: exit code $rc, $took ms after: $line"
+}
+
+# A shard that is damaged on one worker's disk.
+cp -a "$E2E_DATA" "$work/data"
+shard=$(printf '%s\n' "$work"/data/train/shard-*.h5 | tail -n 1)
+size=$(stat -c %s "$shard")
+head -c 64 /dev/urandom | dd of="$shard" bs=1 seek=$((size / 4)) conv=notrunc status=none
+mapfile -t mpi < <(mpi_line 1)
+worker=("$lockstep" train --run "$work/shard" --threads 1 --quiet "${options[@]}")
+timeout -k 5 100 "${mpi[@]}" "${worker[@]}" --data "$E2E_DATA" : -n 1 "${worker[@]}" --data "$work/data" </dev/null >"$work/shard.log" 2>&1 &
+job=$!
+ends shard 3 1 ", step [0-9]+: $(basename "$shard"): rows [0-9.]+ of /features"
+
+# An op that fails in the middle of a step.
+export FAULT=1:op:400 LD_PRELOAD=$work/fault.so
+start op 2 1
+unset LD_PRELOAD
+ends op 1 1 ', step [0-9]+: .* of lane [0-9]+: '
+
+# No space for rank 0's checkpoint; the one before stays.
+export FAULT=0:full:3 LD_PRELOAD=$work/fault.so
+start full 2 1
+unset LD_PRELOAD
+ends full 4 0 ', step [0-9]+: .*step-.*No space left on device'
+[[ -s $work/full/checkpoints/step-000000005.h5 ]] || fail "the checkpoint before is gone"
+compgen -G "$work/full/checkpoints/*.tmp" >/dev/null && fail "half a file was left behind"
+
+# No memory for one worker.
+if command -v prlimit >/dev/null; then
+  start memory 2 1
+  wait_for_step memory 5
+  mapfile -t pids < <(workers_of "$job")
+  prlimit --pid "${pids[1]}" --as=1000000
+  ends memory 5 1 ', step [0-9]+: .*out of memory'
+else
+  echo "SKIPPED: memory: there is no prlimit"
+fi
+
+# A checkpoint that takes longer to write than the deadline: nobody takes rank 0 for lost, neither in between nor at the end.
+export FAULT=0:slow:3 LD_PRELOAD=$work/fault.so
+options=(--model mlp --hidden 16 --batch 48 --lanes 8 --limit 480 --epochs 20 --checkpoint-every 5 --deadline 2s)
+train slow 2 1
+unset LD_PRELOAD
+pass "a checkpoint slower than the deadline: $(hash_of slow)"
