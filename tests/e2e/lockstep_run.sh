@@ -2,7 +2,7 @@
 # launch/lockstep-run: through kill -9 of a worker and of mpirun, TERM, a damaged checkpoint, and faults that no restart mends.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
-options=(--model cnn --dropout 0.2 --batch 48 --lanes 8 --limit 1501 --epochs 3 --seed 3 --checkpoint-every 4)
+options=(--model cnn --dropout 0.2 --batch 48 --lanes 8 --limit 1501 --epochs 2 --seed 3 --checkpoint-every 4)
 train whole 2 1
 
 # run RUN P [OPTION...]: starts lockstep-run in the background; sets `job`.
