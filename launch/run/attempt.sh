@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # run, program and the like come from lockstep-run
+# shellcheck disable=SC2034,SC2154 # run, program and the like come from lockstep-run, and code goes there
 # One attempt of lockstep-run: a job of workers that is started, watched, told to stop, ended for good, and asked why it failed. Sourced.
 
 job=''            # the process id of mpirun or srun while an attempt goes on
@@ -7,6 +7,7 @@ logs=''           # the attempt's folder of logs
 stops=0           # how often we were told to stop
 told_at=0         # when the job was last told so
 failed_rank='' failed_host='' reason=''
+ended=''          # whether we have ended the job, and its exit code means nothing
 
 # A worker's last words; those of one that waited for another name that one, too.
 words_of_a_worker='^(lockstep[^:]*: )?rank ([0-9]+) \(([^)]*)\)(, step [0-9]+)?: (.*)'
@@ -23,19 +24,24 @@ start_attempt() {
   logs=$run/logs/attempt-$number
   mkdir -p "$logs" || die "$logs cannot be made"
   token=$HOSTNAME-$$-$number
-  exec {errors}> >(trap '' INT TERM HUP USR1 && exec tee -a "$logs/launcher.log" >&2)
+  exec {errors}> >(trap '' INT TERM HUP USR1 && exec tee -a "$logs/launcher.log" >&"$words")
   tee=$!
   (
     trap '' USR1 # until it listens
     exec setsid "$@" "$here/worker" "$logs" "$token" "${program[@]}" </dev/null 2>&"$errors" {errors}>&-
   ) &
-  job=$!
+  job=$! session=$!
   exec {errors}>&-
 }
 
-# ours: the processes of this attempt on this machine, one a line.
+# ours: the workers of this attempt on this machine, one a line.
 ours() {
-  grep -lzxF "LOCKSTEP_ATTEMPT=$token" /proc/[0-9]*/environ 2>/dev/null | sed 's|/proc/||; s|/environ||'
+  grep -lzxF "LOCKSTEP_ATTEMPT=$token@${HOSTNAME%%.*}" /proc/[0-9]*/environ 2>/dev/null | sed 's|/proc/||; s|/environ||'
+}
+
+# helpers: what else the launcher has started here (ssh to other hosts), one a line.
+helpers() {
+  cat /proc/[0-9]*/stat 2>/dev/null | awk -v session="$session" '{ pid = $1; sub(/.*\) /, ""); if ($4 == session) print pid }'
 }
 
 # state_of PID: the letter of its state (T: stopped), or nothing.
@@ -63,6 +69,7 @@ all_stopped() {
 # or whose workers are all stopped for longer than their deadline, is ended.
 watch_attempt() {
   local trouble=0 moved=$SECONDS
+  ended=''
   until [[ ! -d /proc/$job ]]; do
     nap
     if ((stops)) && ((SECONDS >= told_at + 2)); then
@@ -74,13 +81,15 @@ watch_attempt() {
       break
     fi
     if ((trouble == 0)) && grep -qE -m 1 "$words_of_a_worker" "$logs/launcher.log" 2>/dev/null; then trouble=$SECONDS; fi
-    if ((trouble && SECONDS > trouble + 10)); then
+    if ((trouble && SECONDS > trouble + 6)); then
       say "a worker has failed, and $launcher_name does not end: ending it"
+      ended=yes
       break
     fi
-    if [[ $(state_of "$job") != [Tt] ]] && { ((${#chosen[@]})) || ! all_stopped; }; then moved=$SECONDS; fi
+    if [[ $(state_of "$job") != [Tt] ]] && { ! only_here || ! all_stopped; }; then moved=$SECONDS; fi
     if ((SECONDS > moved + deadline)); then
       say "all of this job has been stopped for $deadline s: ending it"
+      ended=yes
       break
     fi
   done
@@ -101,6 +110,11 @@ end_attempt() {
   fi
   code=0
   wait "$job" 2>/dev/null || code=$?
+  [[ ! $ended ]] || code=5
+  if [[ $launcher == srun ]] && ((code > 128)) &&
+    [[ $(grep -E -m 1 '^srun: error: .*: Exited with exit code [0-9]+$' "$logs/launcher.log") =~ ([0-9]+)$ ]]; then
+    code=${BASH_REMATCH[1]} # of the first worker that ended; srun tells that of those which it ended then
+  fi
   [[ $code != 0 || ! -e $logs/stopped ]] || code=75 # launch/slurm/worker
   job=''
   for ((i = 0; i < 10; i++)); do # what workers have said is still on its way to their logs
@@ -109,7 +123,13 @@ end_attempt() {
     ((i < 5)) || kill -KILL "${pids[@]}" 2>/dev/null || true
     sleep 0.1
   done
-  wait "$tee" 2>/dev/null || true
+  mapfile -t pids < <(helpers)
+  ((${#pids[@]} == 0)) || kill -KILL "${pids[@]}" 2>/dev/null || true
+  for ((i = 0; i < 20; i++)); do # whoever else still holds the pipe will not say more
+    [[ -d /proc/$tee ]] || return 0
+    sleep 0.05
+  done
+  kill -KILL "$tee" 2>/dev/null || true
 }
 
 # find_cause: sets failed_rank, failed_host and reason by what workers and launcher have said, each empty where nobody knows. A worker that was
@@ -125,7 +145,7 @@ find_cause() {
   line=$(grep -E -m 1 "$words_of_a_worker" "$log" || grep -hE -m 1 "$words_of_a_worker" "$logs"/rank-*.log 2>/dev/null)
   if [[ $line =~ $words_of_a_worker ]]; then
     failed_rank=${BASH_REMATCH[2]} failed_host=${BASH_REMATCH[3]} reason=${BASH_REMATCH[5]}
-    if [[ $reason =~ rank\ ([0-9]+)\ \(([^\)]*)\) ]]; then failed_rank=${BASH_REMATCH[1]} failed_host=${BASH_REMATCH[2]}; fi
+    if [[ $reason =~ .*rank\ ([0-9]+)\ \(([^\)]*)\) ]]; then failed_rank=${BASH_REMATCH[1]} failed_host=${BASH_REMATCH[2]}; fi
     return
   fi
   if line=$(grep -E -A 3 -m 1 'has lost communication with a remote daemon' "$log"); then
@@ -146,7 +166,7 @@ show_failure() {
   local log=$logs/launcher.log
   if [[ $failed_rank && -s $logs/rank-$failed_rank.log ]]; then log=$logs/rank-$failed_rank.log; fi
   say "the last lines of $log:"
-  tail -n 8 "$log" | sed 's/^/    | /' >&2
+  tail -n 8 "$log" | sed 's/^/    | /' >&"$words"
 }
 
 # cause: who failed and how, as far as it is known:  : rank 2 (node07): reason

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # launcher, workers and the like come from lockstep-run
+# shellcheck disable=SC2034,SC2154 # chosen goes to, and launcher, workers and the like come from lockstep-run
 # The hosts of a job of lockstep-run: which there are, which of them take part in the next attempt, and the words that start workers there.
 # Sourced. Without hosts (-n P on this machine) `hosts` is empty.
 
@@ -12,6 +12,7 @@ failed_last=''     # the host that the last attempt failed by
 read_hostfile() {
   local host rest
   [[ -r $1 ]] || usage_error "--hostfile $1: there is no such file"
+  hosts=() slots=()
   while read -r host rest || [[ $host ]]; do
     [[ $host && $host != '#'* ]] || continue
     if [[ $host =~ ^(.+):([0-9]+)$ ]]; then host=${BASH_REMATCH[1]} rest=slots=${BASH_REMATCH[2]}; fi
@@ -47,12 +48,19 @@ slurm_up() {
   [[ $state != *'*' && $state != down* && $state != fail* && $state != unk* ]]
 }
 
-# answers HOST: whether a process can be started there, within 20 s, in the way in which workers are.
+# only_here: whether all workers are on this machine.
+only_here() {
+  local host
+  for host in "${chosen[@]}"; do [[ $host == localhost || $host == "$HOSTNAME" ]] || return 1; done
+}
+
+# answers HOST: whether a process can be started there, within 10 s, in the way in which workers are. This machine does.
 answers() {
   local line
+  [[ $1 != localhost && $1 != "$HOSTNAME" ]] || return 0
   slurm_up "$1" || return 1
   mapfile -t line < <(words_for 1 "$1")
-  timeout -k 2 20 "${line[@]}" true </dev/null >/dev/null 2>&1
+  timeout -k 2 10 "${line[@]}" true </dev/null >/dev/null 2>&1
 }
 
 # those_that_answer HOST...: one a line, in the same order.
@@ -67,10 +75,11 @@ those_that_answer() {
   rm -rf "$folder"
 }
 
-# choose_hosts: sets `chosen` for the next attempt: at first all that Slurm holds for alive; after a failure those that answer, without the host
+# choose_hosts: sets `chosen` for the next attempt, reading the file of hosts anew: at first all that Slurm holds for alive; after a failure those that answer, without the host
 # that the last attempt failed by and without those that failed twice, unless these are all there are. Returns 1 where no host is left.
 choose_hosts() {
   local host list=()
+  [[ ! $hostfile ]] || read_hostfile "$hostfile"
   chosen=()
   ((${#hosts[@]})) || return 0
   if ((attempts == 0)); then

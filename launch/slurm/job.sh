@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # launch comes from the scripts
 # What the Slurm scripts share: a job that ends with a checkpoint when Slurm wants it to end, and is put back into the queue. Sourced.
 #
 # Slurm's signals: USR1 (#SBATCH --signal=B:USR1@120) two minutes before the time limit, to the batch script; TERM, then KILL after KillWait,
@@ -11,8 +12,8 @@ why_stop='' # preempted: before the time limit, or by scancel --signal=USR1 --ba
 trap 'why_stop=${why_stop:-preempted}' USR1
 trap 'why_stop=cancelled' TERM
 # shellcheck source=launch/mpi.sh
-. launch/mpi.sh
-declare -A told=() # when each is to be told again
+. "$(dirname "${BASH_SOURCE[0]}")/../mpi.sh"
+declare -A tell=() # when each may be told to stop
 exec {tick}<> <(:) # nothing comes from it
 
 # nap: half a second, without a process of its own, which TERM would end.
@@ -21,6 +22,7 @@ nap() { read -rt 0.5 -u "$tick" || true; }
 # start NAME COMMAND...: starts it in a session of its own, without a parent, so that Slurm's TERM does not reach it; it ends with this script.
 start() {
   rm -f "$job_files/$1".*
+  tell[$1]=$((SECONDS + 2))
   # shellcheck disable=SC2016 # the inner shell's words
   (setsid bash -c '
     trap "" TERM
@@ -37,13 +39,15 @@ start() {
     kill -KILL "$watch"' "$job_files/$1" $$ "${@:2}" {tick}>&- &)
 }
 
-# ended NAME: whether it has ended; tells it to stop while it has not and the job is to stop.
+# ended NAME [again]: whether it has ended; tells it to stop while it has not and the job is to stop. Not in its first seconds, in which it might
+# not listen yet; once, or again and again.
 ended() {
+  local pause=1000000
   [[ ! -e $job_files/$1.code ]] || return 0
-  # Again and again: workers that are just starting do not listen yet.
-  if [[ $why_stop && -e $job_files/$1.pid ]] && ((SECONDS >= ${told[$1]:-0})); then
+  [[ ! ${2:-} ]] || pause=3
+  if [[ $why_stop && -e $job_files/$1.pid ]] && ((SECONDS >= tell[$1])); then
     kill -USR1 "$(<"$job_files/$1.pid")" 2>/dev/null || true
-    told[$1]=$((SECONDS + 3))
+    tell[$1]=$((SECONDS + pause))
   fi
   return 1
 }
@@ -68,7 +72,7 @@ keep_guard() {
   mapfile -t others < <(scontrol show hostnames "$(squeue --noheader --jobs="$SLURM_JOB_ID" --format=%N)" | grep -vx "$SLURMD_NODENAME")
   ((${#others[@]})) || return 0
   start guard srun --overlap --mpi=none --cpu-bind=none --quiet --nodes=1 --ntasks=1 --nodelist="${others[guards % ${#others[@]}]}" \
-    launch/slurm/guard "$SLURMD_NODENAME"
+    "$launch/slurm/guard" "$SLURMD_NODENAME"
   guards=$((guards + 1))
 }
 
@@ -90,7 +94,7 @@ requeue() {
     say "$1; back into the queue"
     exit 0
   else
-    say "$1. Jobs cannot be requeued here; start it again, or as a chain of jobs: launch/slurm/chain 10 SBATCH WORDS..."
+    say "$1. Jobs cannot be requeued here; start it again, or as a chain of jobs: $launch/slurm/chain 10 SBATCH WORDS..."
   fi
   exit 75
 }

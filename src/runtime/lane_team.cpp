@@ -47,6 +47,17 @@ void prepare_compute_thread() {
   flush_denormals();
 }
 
+HeldSignals::HeldSignals() {
+  sigset_t from_outside;
+  sigfillset(&from_outside);
+  for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP}) {
+    sigdelset(&from_outside, own);
+  }
+  pthread_sigmask(SIG_BLOCK, &from_outside, &before_);
+}
+
+HeldSignals::~HeldSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
 void LaneTeam::prepare(int thread) const {
   prepare_compute_thread();
   if (!cores_.empty()) {
@@ -56,6 +67,7 @@ void LaneTeam::prepare(int thread) const {
 
 LaneTeam::LaneTeam(int threads, std::vector<int> cores) : threads_(threads), cores_(std::move(cores)) {
   prepare(0);
+  const HeldSignals held;
   try {
     for (int t = 1; t < threads; ++t) {
       others_.emplace_back([this, t] { serve(t); });
@@ -80,6 +92,7 @@ void LaneTeam::stop() {
 }
 
 void LaneTeam::run(const std::function<void(int)>& work) {
+  const HeldSignals held;
   work_ = &work;
   failed_ = false;
   busy_.store(threads_ - 1, std::memory_order_relaxed);

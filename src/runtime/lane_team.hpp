@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <csignal>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -14,7 +15,21 @@ namespace lockstep {
 /// everywhere, since both change bits.
 void prepare_compute_thread();
 
+/// While it lives, this thread and those that it starts take no signals from outside: these go to other threads, or wait. oneDNN's
+/// dnnl_sgemm moves the stack pointer to a buffer of the heap, and a handler that ran there would write before the buffer.
+class HeldSignals {
+ public:
+  HeldSignals();
+  HeldSignals(const HeldSignals&) = delete;
+  HeldSignals& operator=(const HeldSignals&) = delete;
+  ~HeldSignals();
+
+ private:
+  sigset_t before_;
+};
+
 /// The threads of a worker. The thread that calls `run` is number 0; the others wait in between, spinning a little and then asleep.
+/// Signals are held while they work.
 class LaneTeam {
  public:
   /// `cores`: where each thread is to stay; empty: where the system puts it.

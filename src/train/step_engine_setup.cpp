@@ -231,6 +231,7 @@ std::string StepEngine::fingerprint(std::span<const Field> fields) {
   bind(run, seats_[0], "train", lane, fields, samples, {});
   run.binding.parameters = parameters.data();
   run.binding.gradients = gradients.data();
+  const HeldSignals held;
   run.executor->run(run.binding, {});
   Sha256 hash;
   hash.update(std::as_bytes(std::span(run.executor->output("loss_sum", run.binding.arena), 1)));

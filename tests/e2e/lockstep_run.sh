@@ -2,7 +2,7 @@
 # launch/lockstep-run: through kill -9 of a worker and of mpirun, TERM, a damaged checkpoint, and faults that no restart mends.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
-options=(--model cnn --dropout 0.2 --batch 48 --lanes 8 --limit 1501 --epochs 3 --seed 3 --checkpoint-every 4)
+options=(--model cnn --dropout 0.2 --batch 48 --lanes 8 --limit 1501 --epochs 2 --seed 3 --checkpoint-every 4)
 train whole 2 1
 
 # run RUN P [OPTION...]: starts lockstep-run in the background; sets `job`.
@@ -42,7 +42,8 @@ pass "kill -9 of a worker, then of mpirun: $(grep -c ': restart' "$work/killed.l
 
 run stopped 3
 wait_for_step stopped 8
-kill -TERM "$(pgrep -P "$job")"
+read -r pid <"/proc/$job/task/$job/children" || true # a line without an end
+kill -TERM "$pid"
 expect 75 stopped
 step=$(newest_checkpoint "$work/stopped")
 [[ ! -e $work/stopped/model.safetensors ]] || fail "stopped too late"
@@ -73,3 +74,12 @@ said never 'gives up: two restarts in a row made no step'
 said never 'attempt 3: 2 workers'
 (($(grep -c ': restart' "$work/never.log") == 2)) || fail "not two restarts" "$work/never.log"
 pass "no step in two restarts: gives up"
+
+launch/lockstep-run --slurm-script --nodes 8 --partition=long -- train --data images --run=runs/x --model mlp --lr 0.1@conv* >"$work/script"
+bash -n "$work/script" || fail "the Slurm script is no script" "$work/script"
+# shellcheck disable=SC2016 # the lines of a script
+for line in '#SBATCH --nodes=8' '#SBATCH --partition=long' 'data=${DATA:-images}' 'run=${RUN:-runs/x}' 'options=${OPTIONS:---model mlp --lr 0.1@conv*}'; do
+  grep -qF -- "$line" "$work/script" || fail "no line $line" "$work/script"
+done
+! grep -q 'nodes=2' "$work/script" || fail "two numbers of nodes" "$work/script"
+pass "--slurm-script fills in"

@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 #include <omp.h>
+#include <pthread.h>
 #include <sched.h>
 
 #include <atomic>
+#include <csignal>
 #include <stdexcept>
 #include <thread>
 
@@ -39,6 +41,22 @@ TEST(LaneTeam, AnExceptionComesOutAndTheTeamGoesOn) {
   std::atomic<int> calls{0};
   team.run([&](int) { ++calls; });
   EXPECT_EQ(calls, 3);
+}
+
+std::atomic<int> signals{0};
+
+// Where a thread is in dnnl_sgemm, a handler would overwrite the heap.
+TEST(LaneTeam, SignalsWaitWhileThreadsWork) {
+  const auto before = std::signal(SIGUSR1, [](int) { ++signals; });
+  LaneTeam team(3);
+  for (int run = 1; run <= 2; ++run) {
+    team.run([&](int) {
+      pthread_kill(pthread_self(), SIGUSR1);
+      EXPECT_EQ(signals, run - 1);
+    });
+    EXPECT_EQ(signals, run);  // thread 0 takes its own afterwards
+  }
+  std::signal(SIGUSR1, before);
 }
 
 TEST(LaneTeam, ThreadsStayOnTheirCores) {

@@ -1,0 +1,67 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2154 # here comes from lockstep-run
+# lockstep-run --slurm-script: launch/slurm/train.sbatch filled in. Sourced.
+#
+# What can be filled in is what stands at the script's top: lines  name=${NAME:-value}  and  #SBATCH --name=value.  The training's
+# data, run and threads go there if the script has them, its other options into `options`; options before -- that it lacks are given to sbatch.
+
+# fill NAME VALUE: puts the value of NAME into `script`. Returns 1 where the script has no such variable.
+fill() {
+  local line filled='' found='' value=$2
+  [[ $value =~ ^[-A-Za-z0-9\ _@%+=:,./*]*$ ]] || value=$(printf %q "$value")
+  while IFS= read -r line; do
+    if [[ $line =~ ^$1=\$\{([A-Z_0-9]+):-.*\}([^}]*)$ ]]; then
+      line="$1=\${${BASH_REMATCH[1]}:-$value}${BASH_REMATCH[2]}" found=yes
+    fi
+    filled+=$line$'\n'
+  done <<<"${script%$'\n'}"
+  [[ ! $found ]] || script=$filled
+  [[ $found ]]
+}
+
+# direct NAME VALUE: puts a line for sbatch into `script`, in the place of one of that name, or behind the last.
+direct() {
+  local last
+  if grep -q "^#SBATCH --$1\b" <<<"$script"; then
+    script=$(awk -v name="$1" -v value="$2" '$0 ~ "^#SBATCH --" name "([= ]|$)" { $0 = "#SBATCH --" name "=" value } { print }' <<<"$script")
+  else
+    last=$(grep -n '^#SBATCH' <<<"$script" | tail -n 1 | cut -d : -f 1)
+    script=$(awk -v last="$last" -v line="#SBATCH --$1=$2" '{ print } NR == last { print line }' <<<"$script")
+  fi
+  script+=$'\n'
+}
+
+# slurm_script [--NAME VALUE...] -- train [OPTION...]: prints it.
+slurm_script() {
+  local script words=() options=() word name value i template=$here/../slurm/train.sbatch
+  script=$(<"$template") || die "there is no $template"
+  script+=$'\n'
+  [[ $PWD/launch -ef $here/.. ]] || fill launch "$(cd "$here/.." && pwd)"
+  while (($#)) && [[ $1 != -- ]]; do
+    [[ $1 == --?* ]] || usage_error "--slurm-script: $1 is no option of sbatch, nor a variable of launch/slurm/train.sbatch"
+    name=${1#--}
+    if [[ $name == *=* ]]; then
+      value=${name#*=} name=${name%%=*}
+    else
+      [[ ${2:---} != -- ]] || usage_error "--$name needs a value"
+      value=$2 && shift
+    fi
+    fill "$name" "$value" || direct "$name" "$value"
+    shift
+  done
+  [[ ${1:-} == -- && ${2:-} == train ]] || usage_error "--slurm-script: behind its own options: -- train OPTION..."
+  for word in "${@:3}"; do
+    [[ $word != *[[:space:]\'\"]* ]] || usage_error "--slurm-script: '$word' has spaces or quotes; put it into a file and give --config FILE"
+    if [[ $word == --*=* ]]; then words+=("${word%%=*}" "${word#*=}"); else words+=("$word"); fi
+  done
+  for ((i = 0; i < ${#words[@]}; i++)); do
+    name=${words[i]#--} value=${words[i + 1]:-}
+    if [[ $name =~ ^(data|run|threads)$ && $value && $value != --* ]] && fill "$name" "$value"; then
+      i=$((i + 1))
+    else
+      options+=("${words[i]}")
+    fi
+  done
+  fill options "${options[*]}" || die "$template has no variable 'options'"
+  printf '%s' "$script"
+}
