@@ -72,8 +72,10 @@ TEST(Lease, AnOwnerThatLivesKeepsOthersOutAndADeadOneIsStaleAtOnce) {
 TEST(Lease, OnAnotherHostItsAgeTells) {
   const ScratchFolder run;
   const std::filesystem::path file = run / "lease.json";
-  const auto beat = [&](int number) {
-    put(file, fmt::format(R"({{"host":"far","machine":"another","process":12,"started":"7","heartbeat":{}}})", number));
+  put(file, "");
+  const auto beat = [&](int number) {  // in place, as a lease is written: nobody sees half of it
+    std::ofstream(file, std::ios::in | std::ios::out)
+        << fmt::format(R"({{"host":"far","machine":"another","process":12,"started":"7","heartbeat":{:9}}})", number);
   };
   beat(1);
   std::jthread far([&](const std::stop_token& stop) {
