@@ -104,7 +104,7 @@ quick() {
   for run in a b c d; do [[ -s $work/sweep/$run/result.json ]] || fail "the sweep's run $run is not finished" "$work/sweep.log"; done
   submit sweep sweep.sbatch --nodes=1 --array=0-0
   finished "$id" sweep
-  (($(grep -c 'finished before' "$work/sweep.log") == 4)) || fail "finished runs were started again" "$work/sweep.log"
+  (($(grep -c " ${id}_0: .: finished before" "$work/sweep.log") == 4)) || fail "finished runs were started again" "$work/sweep.log"
   pass "a sweep of four runs, two at once, one task requeued: the same model"
 }
 
