@@ -13,6 +13,7 @@ ended=''          # whether we have ended the job, and its exit code means nothi
 words_of_a_worker='^(lockstep[^:]*: )?rank ([0-9]+) \(([^)]*)\)(, step [0-9]+)?: (.*)'
 
 # nap: a third of a second, or until a signal comes.
+naps=3 # a second
 nap() {
   sleep 0.33 &
   wait $! 2>/dev/null || true
@@ -65,34 +66,38 @@ all_stopped() {
   [[ $any ]]
 }
 
-# watch_attempt: returns when the launcher has ended. A launcher that does not end although a worker has said why it failed, that is stopped itself,
-# or whose workers are all stopped for longer than their deadline, is ended.
+# end_because TEXT: says why the job is ended though its launcher still runs.
+end_because() {
+  say "$1: ending it"
+  ended=yes
+}
+
+# watch_attempt: returns when the launcher has ended, or is to be ended: told so twice, or `ended`. That is where it does not end although a worker
+# has said why it failed, where all here are stopped, and where rank 0 does not write the run folder's lease any more: nobody is left who could
+# tell. Waiting is counted in naps, since the time in which we are stopped ourselves (scontrol suspend) does not count.
 watch_attempt() {
-  local trouble=0 moved=$SECONDS
+  local trouble=0 still=0 silent=0 beat last=''
   ended=''
-  until [[ ! -d /proc/$job ]]; do
+  until [[ ! -d /proc/$job || $ended ]] || ((stops > 1)); do
     nap
     if ((stops)) && ((SECONDS >= told_at + 2)); then
       told_at=$SECONDS # again and again: workers that are just starting do not listen yet
       kill -USR1 "$job" 2>/dev/null || true
     fi
-    if ((stops > 1)); then
-      say "ends at once"
-      break
-    fi
-    if ((trouble == 0)) && grep -qE -m 1 "$words_of_a_worker" "$logs/launcher.log" 2>/dev/null; then trouble=$SECONDS; fi
-    if ((trouble && SECONDS > trouble + 6)); then
-      say "a worker has failed, and $launcher_name does not end: ending it"
-      ended=yes
-      break
-    fi
-    if [[ $(state_of "$job") != [Tt] ]] && { ! only_here || ! all_stopped; }; then moved=$SECONDS; fi
-    if ((SECONDS > moved + deadline)); then
-      say "all of this job has been stopped for $deadline s: ending it"
-      ended=yes
-      break
+    if ((trouble)) || grep -qE -m 1 "$words_of_a_worker" "$logs/launcher.log" 2>/dev/null; then trouble=$((trouble + 1)); fi
+    still=$((still + 1)) silent=$((silent + 1))
+    if [[ $(state_of "$job") != [Tt] ]] && { ! only_here || ! all_stopped; }; then still=0; fi
+    beat=$(cat "$run/lease.json" 2>/dev/null) || beat=''
+    if [[ ! $beat || $beat != "$last" ]]; then silent=0 last=$beat; fi
+    if ((trouble > 6 * naps)); then
+      end_because "a worker has failed, and $launcher_name does not end"
+    elif ((still > deadline * naps)); then
+      end_because "all of this job has been stopped for $deadline s"
+    elif ((silent > (deadline + 30) * naps)); then
+      end_because "rank 0 has shown no sign of life for $((deadline + 30)) s ($run/lease.json)"
     fi
   done
+  ((stops < 2)) || say "ends at once"
 }
 
 # end_attempt: nothing of the attempt is left on this machine; sets `code`.
