@@ -22,7 +22,7 @@ nap() { read -rt 0.5 -u "$tick" || true; }
 # start NAME COMMAND...: starts it in a session of its own, without a parent, so that Slurm's TERM does not reach it; it ends with this script.
 start() {
   rm -f "$job_files/$1".*
-  tell[$1]=$((SECONDS + 2))
+  tell[$1]=$SECONDS
   # shellcheck disable=SC2016 # the inner shell's words
   (setsid bash -c '
     trap "" TERM
@@ -42,10 +42,10 @@ start() {
 # ended NAME [again]: whether it has ended; tells it to stop while it has not and the job is to stop. Not in its first seconds, in which it might
 # not listen yet; once, or again and again.
 ended() {
-  local pause=1000000
+  local first=2 pause=1000000
   [[ ! -e $job_files/$1.code ]] || return 0
-  [[ ! ${2:-} ]] || pause=3
-  if [[ $why_stop && -e $job_files/$1.pid ]] && ((SECONDS >= tell[$1])); then
+  [[ ! ${2:-} ]] || first=0 pause=3
+  if [[ $why_stop && -e $job_files/$1.pid ]] && ((SECONDS >= tell[$1] + first)); then
     kill -USR1 "$(<"$job_files/$1.pid")" 2>/dev/null || true
     tell[$1]=$((SECONDS + pause))
   fi
