@@ -144,7 +144,7 @@ RunData open_run_data(const po::variables_map& values, Communicator& communicato
     }
     const DataFiles others = others_like(files, *given(option));
     DataFiles looked_through = others;
-    measure_for_all(communicator, looked_through);
+    await_root(communicator, [&looked_through] { measure(looked_through); }, {"rank 0 to look through the data"});
     return std::optional(Dataset::open(others));
   };
   return {Dataset::open(files), open_others("validation"), open_others("test")};
