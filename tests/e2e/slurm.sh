@@ -61,7 +61,7 @@ finished() {
 quick() {
   local sweep preempted step
   printf 'run,hidden,lr\na,64,0.1\nb,"96,32",0.1\nc,64,0.05\nd,"96,32",0.05\n' >"$work/sweep.csv"
-  options=(--model mlp --batch 50 --lanes 4 --limit 1000 --epochs 300)
+  options=(--model mlp --batch 50 --lanes 4 --limit 1000 --epochs 300 --checkpoint-every 20)
   export TABLE=$work/sweep.csv PACK=2
   submit sweep sweep.sbatch --nodes=1 --array=0-1 # beside all the rest
   sweep=$id
@@ -98,7 +98,7 @@ quick() {
   finished "${sweep}_1" sweep
   is "${sweep}_0" 'Restarts=1 ' || fail "the sweep's first task was not started again"
   grep -q 'stopped at step' "$work/sweep.log" || fail "no run of the sweep was stopped" "$work/sweep.log"
-  options=(--model mlp --batch 50 --lanes 4 --limit 1000 --epochs 300)
+  options=(--model mlp --batch 50 --lanes 4 --limit 1000 --epochs 300 --checkpoint-every 20)
   train a 1 1 --hidden 64 --lr 0.1
   same_run a sweep/a
   for run in a b c d; do [[ -s $work/sweep/$run/result.json ]] || fail "the sweep's run $run is not finished" "$work/sweep.log"; done
