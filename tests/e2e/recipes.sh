@@ -28,18 +28,18 @@ recipes=(
   'all of it     | --optimizer lamb --lr 0.01 --lr 0.02@dense* --clip 1 --penalty l1:1e-5 --penalty group:1e-4 --ema 0.95 --schedule cosine --warmup 3 --augment crop:1 --class-weights balanced --order chunk'
 )
 hashes=''
-for line in "${recipes[@]}"; do
-  name=$(xargs <<<"${line%%|*}") run=${line%%|*}
-  run=${run//[^a-z]/}
-  read -r -a given <<<"${line#*|}"
+# try NAME OPTION...: with the options `base`, of which those that are given again are left out.
+try() {
+  local name=$1 run=${1//[^a-z]/} step hash i j
+  shift
   options=("${base[@]}")
-  for ((i = 0; i < ${#given[@]}; ++i)); do
-    [[ ${given[i]} == --batch || ${given[i]} == --epochs ]] || continue
+  for ((i = 1; i <= $#; ++i)); do
+    [[ ${!i} == --batch || ${!i} == --epochs ]] || continue
     for ((j = 0; j < ${#options[@]}; ++j)); do
-      [[ ${options[j]} != "${given[i]}" ]] || options=("${options[@]:0:j}" "${options[@]:j+2}")
+      [[ ${options[j]} != "${!i}" ]] || options=("${options[@]:0:j}" "${options[@]:j+2}")
     done
   done
-  options+=("${given[@]}")
+  options+=("$@")
   train "$run" 1 1
   start "$run-killed" 3 1
   wait_for_step "$run-killed" 3
@@ -55,5 +55,19 @@ for line in "${recipes[@]}"; do
   hashes+=" $hash"
   printf '%-13s %s  killed after step %2d  %s\n' "$name" "${hash:0:16}" "$step" "$(tail -n 1 "$work/$run/metrics.csv" | cut -d , -f 3-6)"
   rm -rf "${work:?}/$run"*
+}
+
+for line in "${recipes[@]}"; do
+  read -r -a given <<<"${line#*|}"
+  try "$(xargs <<<"${line%%|*}")" "${given[@]}"
 done
-pass "${#recipes[@]} recipes"
+
+# Tables: several labels a sample, and numbers.
+base=(--model mlp --hidden 64 --dropout 0.1 --batch 24 --lanes 8 --validation-fraction 0.1 --epochs 20 --seed 11 --checkpoint-every 3)
+awk 'BEGIN { srand(5); print "a,b,c,d,p,q,r"; for (i = 0; i < 800; ++i) { a = rand(); b = rand(); c = rand(); d = rand();
+  printf "%.4f,%.4f,%.4f,%.4f,%d,%d,%d\n", a, b, c, d, a > b, c + d > 1, a * d > 0.2 } }' >"$work/table.csv"
+"$lockstep" import csv --data "$work/table.csv" --target p --target q --target r --out "$work/several" >"$work/import.log"
+"$lockstep" import csv --data "$work/table.csv" --target c --target d --out "$work/numbers" >>"$work/import.log"
+E2E_DATA=$work/several try 'several' --loss sigmoid-cross-entropy
+E2E_DATA=$work/numbers try 'numbers' --optimizer adamw --lr 0.002
+pass "$((${#recipes[@]} + 2)) recipes"

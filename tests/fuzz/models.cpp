@@ -6,10 +6,10 @@
 #include "cli/recipe_options.hpp"
 #include "cli/task_options.hpp"
 #include "formats/safetensors.hpp"
-#include "train/parameters.hpp"
 #include "fuzz/target.hpp"
 #include "lockstep/nn.hpp"
 #include "plan/compile.hpp"
+#include "train/parameters.hpp"
 #include "train/schedule.hpp"
 
 namespace lockstep::fuzz {

@@ -53,7 +53,7 @@ std::string what_is_wrong(const std::vector<std::byte>& bytes) {
 #define EXPECT_WRONG(bytes, part) EXPECT_NE(what_is_wrong(bytes).find(part), std::string::npos) << what_is_wrong(bytes)
 
 TEST(HostileCheckpoint, ANewerVersionIsNamed) {
-  EXPECT_WRONG(sealed(begun(2)), "step-000000001.h5 has format 2, but this Lockstep reads format 1");
+  EXPECT_WRONG(sealed(begun(2)), "was written by a newer version of Lockstep (format 2; this one reads up to 1)");
 }
 
 TEST(HostileCheckpoint, JsonThatIsNestedDeepOrTornIsDamage) {
