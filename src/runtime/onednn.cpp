@@ -27,6 +27,9 @@ Type type_of(DType dtype) {
 dnnl::memory::dims dims_of(const Shape& shape) { return shape.rank() == 0 ? dnnl::memory::dims{1} : shape.dims(); }
 
 void check(dnnl_status_t status, const char* what) {
+  if (status == dnnl_out_of_memory) {
+    throw std::bad_alloc();
+  }
   if (status != dnnl_success) {
     throw std::runtime_error(fmt::format("oneDNN cannot {}: {}", what, dnnl_status2str(status)));
   }
