@@ -30,9 +30,11 @@ mpi_line() {
 
 # mpi_keepalive: lets Open MPI's own daemons notice a dead or unreachable host after some 10 s, not after the 8 minutes that are its default.
 mpi_keepalive() {
-  local name
+  local name setting
   for name in OMPI_MCA_oob_tcp_keepalive PRTE_MCA_oob_tcp_keepalive; do # Open MPI 4 and 5
-    export "${name}_time=5" "${name}_intvl=2" "${name}_probes=3"
+    for setting in time=5 intvl=2 probes=3; do
+      [[ -v ${name}_${setting%=*} ]] || export "${name}_$setting"
+    done
   done
 }
 

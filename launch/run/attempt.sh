@@ -76,7 +76,8 @@ end_because() {
 # has said why it failed, where all here are stopped, and where rank 0 does not write the run folder's lease any more: nobody is left who could
 # tell. Waiting is counted in naps, since the time in which we are stopped ourselves (scontrol suspend) does not count.
 watch_attempt() {
-  local trouble=0 still=0 silent=0 beat last=''
+  local trouble=0 still=0 silent=0 looks=0 beat last alive=''
+  last=$(cat "$run/lease.json" 2>/dev/null) || last=''
   ended=''
   until [[ ! -d /proc/$job || $ended ]] || ((stops > 1)); do
     nap
@@ -86,9 +87,10 @@ watch_attempt() {
     fi
     if ((trouble)) || grep -qE -m 1 "$words_of_a_worker" "$logs/launcher.log" 2>/dev/null; then trouble=$((trouble + 1)); fi
     still=$((still + 1)) silent=$((silent + 1))
-    if [[ $(state_of "$job") != [Tt] ]] && { ! only_here || ! all_stopped; }; then still=0; fi
+    if ((looks++ % 10 == 0)) && [[ $(state_of "$job") != [Tt] ]] && { ! only_here || ! all_stopped; }; then still=0; fi
     beat=$(cat "$run/lease.json" 2>/dev/null) || beat=''
-    if [[ ! $beat || $beat != "$last" ]]; then silent=0 last=$beat; fi
+    if [[ $beat != "$last" ]]; then last=$beat alive=yes; silent=0; fi
+    if [[ ! $beat || ! $alive ]]; then silent=0; fi # a lease from before this attempt says nothing of it
     if ((trouble > 6 * naps)); then
       end_because "a worker has failed, and $launcher_name does not end"
     elif ((still > deadline * naps)); then

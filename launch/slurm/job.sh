@@ -83,7 +83,7 @@ leave_chain() {
   mapfile -t waiting < <(squeue --noheader --user="$(id -un)" --states=PENDING --format='%A %k' | awk -v chain="chain $LOCKSTEP_CHAIN" '$2 " " $3 == chain { print $1 }')
   ((${#waiting[@]})) || return 0
   say "taking the rest of its chain out of the queue: ${waiting[*]}"
-  scancel "${waiting[@]}"
+  scancel "${waiting[@]}" || true # one may be gone by now
 }
 
 # requeue WHAT: puts this job back into the queue; WHAT is told. Where that cannot be, ends with 75.

@@ -28,7 +28,8 @@ constexpr std::int32_t kMostClasses = 1 << 22;
 double scaled(const std::string& text, const std::string& what, std::initializer_list<std::pair<const char*, double>> units) {
   double number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || number < 0) {
+  constexpr double kMost = 1e15;  // of any unit, so that no number of bytes or nanoseconds overflows
+  if (error != std::errc() || !(number >= 0 && number <= kMost)) {
     throw UsageError(fmt::format("'{}' is no {}", text, what));
   }
   const std::string unit(end, text.data() + text.size());

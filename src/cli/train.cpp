@@ -242,10 +242,10 @@ int train_with(const Options& options, Communicator& communicator, const ModelMa
     const Wish wish = communicator.rank() == 0 ? cadence.wish(Cadence::Clock::now(), moment) : Wish::nothing;
     return asked_to_stop() ? Wish::stop : wish;
   };
-  const RunData data = open_data(values, communicator);
   std::optional<Lease> lease;
   const auto warn = [](const std::string& text) { std::cerr << fmt::format("lockstep train: {}\n", text); };
   await_root(communicator, [&] { lease.emplace(settings.run, warn); }, {"rank 0 to take the run folder"});
+  const RunData data = open_data(values, communicator);
   const Model model = model_to_train(options, communicator, make, data.training, settings);
   settings.label_scale = data.training.statistics(Metrics(model).labels()).std;
   std::optional<RunLog> log;

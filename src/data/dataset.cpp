@@ -175,7 +175,10 @@ void Dataset::State::add_chunks(int shard) {
 }
 
 std::optional<std::string> Dataset::changed() const {
-  const auto found = std::ranges::find_if(state_->shards, [this](const Shard& s) { return stamp_of(state_->file_of(s)) != s.stamp; });
+  const auto found = std::ranges::find_if(state_->shards, [this](const Shard& s) {
+    const std::string now = stamp_of(state_->file_of(s));
+    return !now.empty() && now != s.stamp;  // what cannot be looked at has not changed; reading it will say what is wrong
+  });
   return found == state_->shards.end() ? std::nullopt : std::optional(found->name);
 }
 

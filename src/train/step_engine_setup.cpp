@@ -247,6 +247,7 @@ std::string StepEngine::first_non_finite_in(const LaneBatch& lane, std::span<con
   bind(run, seats_[0], "train", lane, fields, batch_samples, context);
   const AlignedFloats gradients(static_cast<std::size_t>(layout_.size));
   run.binding.gradients = gradients.data();
+  const HeldSignals held;
   const auto label = run.executor->find_non_finite(run.binding, run.context);
   return label ? fmt::format("{} in lane {}", *label, lane.lane) : "";
 }

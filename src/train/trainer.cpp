@@ -196,6 +196,8 @@ class Trainer {
   /// Takes a checkpoint of this moment and has it written. `wait`: until it is on the disk.
   void checkpoint(bool wait) {
     const auto start = Clock::now();
+    communicator_.patience = Communicator::kPatience;
+    static_cast<void>(engine_.parameters());  // until the step is settled its messages have the communicator
     if (wait) {
       await_writing();
     }
@@ -228,12 +230,14 @@ class Trainer {
 
   /// All that a run needs to go on from this moment; on the others, its step. Every worker must call it.
   CheckpointStore::Shared snapshot() {
+    check_data();
     check_finite(engine_.layout(), engine_.parameters());
     std::vector<NamedTensor> optimizer;
     for (std::size_t i = 0; i < states().size(); ++i) {
-      const bool trained_only = states()[i] != kAverage;
-      std::vector<NamedTensor> tensors = to_tensors(engine_.layout(), engine_.gather_state(i), states()[i] + "/", trained_only);
-      std::ranges::move(tensors, std::back_inserter(optimizer));
+      const std::vector<float> state = engine_.gather_state(i);
+      if (leads()) {
+        std::ranges::move(to_tensors(engine_.layout(), state, states()[i] + "/", states()[i] != kAverage), std::back_inserter(optimizer));
+      }
     }
     Checkpoint checkpoint;
     checkpoint.step = step_;
@@ -381,7 +385,7 @@ class Trainer {
 
   /// Evaluates, compares the workers' copies and writes the epoch's row; true if this is the best epoch so far.
   bool end_epoch() {
-    check_data();
+    communicator_.patience = Communicator::kPatience;  // workers may take unlike times to evaluate
     const std::string hash = agree_on_parameters(communicator_, engine_.layout(), engine_.parameters());
     EpochRow row;
     row.epoch = epoch_ + 1;
