@@ -5,10 +5,10 @@
 options=(--model mlp --hidden 32 --batch 48 --lanes 8 --seed 5 --validation-fraction 0.1 --patience 1000)
 SECONDS=0
 expect_code 0 '^checkpoint of step [0-9]+: [0-9.]+ MB written in [0-9.]+ s, training waited [0-9.]+ s$' tiny.log \
-  "$lockstep" train --data "$E2E_DATA" --run "$work/whole" --threads 1 "${options[@]}" --epochs 300
+  "$lockstep" train --data "$E2E_DATA" --run "$work/whole" --threads 1 "${options[@]}" --epochs 900
 written=$(grep -c '^checkpoint of step' "$work/tiny.log")
 ((written <= SECONDS / 5 + 1)) || fail "$written checkpoints in $SECONDS s" "$work/tiny.log"
-pass "300 tiny epochs in $SECONDS s share checkpoints: $(grep -m 1 '^checkpoint of step' "$work/tiny.log")"
+pass "900 tiny epochs in $SECONDS s share checkpoints: $(grep -m 1 '^checkpoint of step' "$work/tiny.log")"
 
 # stops WHAT CODE...: the job must end with 75, unfinished, with a checkpoint.
 stops() {
@@ -20,20 +20,20 @@ stops() {
 }
 
 begin=$SECONDS
-start parts 2 1 --epochs 300 --stop-after 2s
+start parts 2 1 --epochs 900 --stop-after 2s
 stops "--stop-after 2s"
 ((SECONDS - begin < 40)) || fail "it took $((SECONDS - begin)) s"
-SLURM_JOB_END_TIME=$(($(date +%s) + 19)) start parts 1 1 --epochs 300
-stops "the end of the Slurm job in 19 s"
+SLURM_JOB_END_TIME=$(($(date +%s) + 17)) start parts 1 1 --epochs 900
+stops "the end of the Slurm job in 17 s"
 for signal in INT TERM; do
   before=$(newest_checkpoint "$work/parts")
-  start parts 2 1 --epochs 300 --checkpoint-every 40
+  start parts 2 1 --epochs 900 --checkpoint-every 40
   wait_for_step parts $((before + 40))
   mapfile -t pids < <(workers_of "$job")
   kill -s "$signal" "${pids[1]}"
   stops "SIG$signal to a worker"
 done
-train parts 2 1 --epochs 300
+train parts 2 1 --epochs 900
 same_run whole parts
 pass "gone on with: the same run"
 
