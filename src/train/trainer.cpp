@@ -196,7 +196,6 @@ class Trainer {
   /// Takes a checkpoint of this moment and has it written. `wait`: until it is on the disk.
   void checkpoint(bool wait) {
     const auto start = Clock::now();
-    communicator_.patience = Communicator::kPatience;
     static_cast<void>(engine_.parameters());  // until the step is settled its messages have the communicator
     if (wait) {
       await_writing();
