@@ -110,12 +110,19 @@ std::optional<std::string> stale(const fs::path& file, const Json& found) {
     return lives ? std::nullopt : std::optional<std::string>("it has ended");
   }
   constexpr useconds_t kLook = 250'000;
+  const auto begin = std::chrono::steady_clock::now();
   while (true) {
-    if (const double age = age_of(file); age >= Lease::kStale) {
+    const std::chrono::duration<double> watched =
+        std::chrono::steady_clock::now() - begin;  // also where the file system's clock is set back
+    if (const double age = std::max(age_of(file), watched.count()); age >= Lease::kStale) {
       return fmt::format("no sign of life for {:.0f} s", age);
     }
     ::usleep(kLook);
-    if (const std::optional<Json> now = find(file); now && *now != found && !now->empty()) {
+    const std::optional<Json> now = find(file);
+    if (!now) {
+      return "it has been given back";
+    }
+    if (*now != found && !now->empty()) {
       return std::nullopt;
     }
   }
