@@ -76,7 +76,8 @@ std::uint64_t Input::number() {
 }
 
 std::string Input::text() {
-  const std::size_t length = std::min<std::size_t>(byte(), bytes_.size());
+  const std::size_t wanted = byte();
+  const std::size_t length = std::min(wanted, bytes_.size());
   const std::string text(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(length));
   bytes_ = bytes_.subspan(length);
   return text;
