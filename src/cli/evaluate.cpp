@@ -5,6 +5,7 @@
 #include "cli/result.hpp"
 #include "cli/task_options.hpp"
 #include "cli/trained.hpp"
+#include "train/evaluate.hpp"
 #include "train/job.hpp"
 #include "train/parameters.hpp"
 #include "train/trainer.hpp"

@@ -290,6 +290,17 @@ int report_errors(const std::string& name, const std::function<int()>& command) 
   }
 }
 
+ExitCode tell_fault(const Communicator& communicator) {
+  const Fault fault = current_fault();
+  if (communicator.rank() != 0) {  // a mistake that all workers see is told by rank 0 alone, which then ends the job
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  }
+  std::cout.flush();
+  const bool placed = fault.reason.starts_with(communicator.name(communicator.rank()));
+  std::cerr << (placed ? fault.reason + "\n" : fmt::format("{}: {}\n", communicator.place(), fault.reason)) << std::flush;
+  return fault.code;
+}
+
 int with_workers(double deadline, const std::function<int(Communicator&)>& work) {
   if (!(deadline > 0)) {
     throw UsageError(fmt::format("--deadline must be above 0 seconds, not {}", deadline));
@@ -303,17 +314,11 @@ int with_workers(double deadline, const std::function<int(Communicator&)>& work)
     if (communicator->size() == 1 && communicator->step < 0) {
       throw;
     }
-    const Fault fault = current_fault();
-    if (communicator->rank() != 0) {  // a mistake that all workers see is told by rank 0 alone, which then ends the job
-      std::this_thread::sleep_for(std::chrono::milliseconds(500));
-    }
-    std::cout.flush();
-    const bool placed = fault.reason.starts_with(communicator->name(communicator->rank()));
-    std::cerr << (placed ? fault.reason + "\n" : fmt::format("{}: {}\n", communicator->place(), fault.reason)) << std::flush;
+    const ExitCode code = tell_fault(*communicator);
     if (communicator->size() > 1) {
-      communicator->abort(fault.code);
+      communicator->abort(code);
     }
-    return static_cast<int>(fault.code);
+    return static_cast<int>(code);
   }
 }
 

@@ -81,8 +81,12 @@ void add_model_options(po::options_description& options);
 /// What `command` returns; where it throws, its exit code, with the reason on stderr after `name`.
 int report_errors(const std::string& name, const std::function<int()>& command);
 
-/// Connects to the other workers, if any, and runs `work`. A worker that fails says so on stderr, "rank 2 (node07), step 1841: REASON", and
-/// ends the whole job with the exit code of the cause. A lone one does the same once it has begun to train; before, it throws.
+/// Says on stderr why the exception under way was thrown, and where: "rank 2 (node07), step 1841: REASON". Returns the exit code of the
+/// cause.
+ExitCode tell_fault(const Communicator& communicator);
+
+/// Connects to the other workers, if any, and runs `work`. A worker that fails tells so (`tell_fault`) and ends the whole job with
+/// that exit code. A lone one does the same once it has begun to train; before, it throws.
 int with_workers(double deadline, const std::function<int(Communicator&)>& work);
 
 }  // namespace lockstep::cli

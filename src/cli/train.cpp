@@ -258,6 +258,14 @@ int train_with(const Options& options, Communicator& communicator, const ModelMa
     trace = trace_of_steps(values["trace"].as<std::string>());
     settings.trace = &*trace;
   }
+  settings.failed = [&] {
+    if (communicator.size() > 1) {  // a lone worker's checkpoint is written first
+      const ExitCode code = tell_fault(communicator);
+      log.reset();
+      lease.reset();
+      communicator.abort(code);
+    }
+  };
   std::optional<Interruptible> interruptible(std::in_place);
   const TrainResult result = train(communicator, model, settings, data.training, data.validation, data.test);
   interruptible.reset();

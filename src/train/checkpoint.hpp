@@ -102,6 +102,7 @@ class CheckpointStore {
   std::filesystem::path folder_;
   std::size_t keep_;
   TraceTrack* track_ = nullptr;
+  bool first_ = true;  ///< nothing was written yet
   std::future<Written> pending_;
   std::optional<Written> written_;
 };

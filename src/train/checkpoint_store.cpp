@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <utility>
 
 #include "lockstep/error.hpp"
 #include "runtime/cores.hpp"
@@ -41,13 +42,14 @@ std::map<std::uint64_t, fs::path, std::greater<>> steps_in(const fs::path& folde
   return files;
 }
 
-/// Leaves the newest `keep` up to `step`. Files of later steps are damaged ones that training was taken back from: were they kept, they
-/// would be tried again at every start. Temporary files are what a killed process left.
-void delete_old(const fs::path& folder, std::uint64_t step, std::size_t keep) {
+/// Leaves the newest `keep`; with `first`, of those up to `step`. Then, at a process's first checkpoint, files of later steps are damaged
+/// ones that training was taken back from: were they kept, they would be tried again at every start. Later on they are another process's,
+/// which took the folder over while this one stood still. Temporary files are what a killed process left.
+void delete_old(const fs::path& folder, std::uint64_t step, std::size_t keep, bool first) {
   std::size_t kept = 0;
   std::error_code ignored;  // A file that cannot be deleted does no harm.
   for (const auto& [number, file] : steps_in(folder)) {
-    if (number > step || ++kept > keep) {
+    if ((first && number > step) || ++kept > keep) {
       fs::remove(file, ignored);
     }
   }
@@ -59,7 +61,7 @@ void delete_old(const fs::path& folder, std::uint64_t step, std::size_t keep) {
 }
 
 /// How many bytes the checkpoint has.
-std::size_t write_files(const fs::path& folder, const Checkpoint& checkpoint, const Checkpoint* best, std::size_t keep) {
+std::size_t write_files(const fs::path& folder, const Checkpoint& checkpoint, const Checkpoint* best, std::size_t keep, bool first) {
   const std::vector<std::byte> bytes = serialize(checkpoint);
   std::error_code error;
   fs::create_directories(folder, error);
@@ -70,7 +72,7 @@ std::size_t write_files(const fs::path& folder, const Checkpoint& checkpoint, co
     write_whole_file(folder / kBest, best == &checkpoint ? bytes : serialize(*best));
   }
   write_whole_file(file_of(folder, checkpoint.step), bytes);
-  delete_old(folder, checkpoint.step, keep);
+  delete_old(folder, checkpoint.step, keep, first);
   return bytes.size();
 }
 
@@ -81,15 +83,15 @@ CheckpointStore::CheckpointStore(const fs::path& run_folder, int keep)
 
 void CheckpointStore::write(Shared checkpoint, Shared best) {
   wait();
-  pending_ = std::async(std::launch::async,
-                        [folder = folder_, keep = keep_, track = track_, checkpoint = std::move(checkpoint), best = std::move(best)] {
-                          use_all_cores();
-                          const auto start = std::chrono::steady_clock::now();
-                          const Traced traced(track, "write checkpoint", checkpoint->step - 1);
-                          const std::size_t bytes = write_files(folder, *checkpoint, best.get(), keep);
-                          const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-                          return Written{checkpoint->step, bytes, took.count()};
-                        });
+  pending_ = std::async(std::launch::async, [folder = folder_, keep = keep_, track = track_, first = std::exchange(first_, false),
+                                             checkpoint = std::move(checkpoint), best = std::move(best)] {
+    use_all_cores();
+    const auto start = std::chrono::steady_clock::now();
+    const Traced traced(track, "write checkpoint", checkpoint->step - 1);
+    const std::size_t bytes = write_files(folder, *checkpoint, best.get(), keep, first);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    return Written{checkpoint->step, bytes, took.count()};
+  });
 }
 
 std::optional<CheckpointStore::Written> CheckpointStore::ended() {

@@ -16,6 +16,20 @@
 namespace lockstep {
 namespace {
 
+constexpr const char* kValidation = "validation";
+
+/// False where the data are others and that is accepted.
+bool check_same_data(std::string_view what, const std::string& stored, const std::string& now, bool accept_changed_data) {
+  constexpr std::size_t kDigits = 12;
+  if (stored != now && !accept_changed_data) {
+    throw DataError(
+        fmt::format("the {} is not the one that this run folder's checkpoint was made with (checksum {}… then, {}… now).\n"
+                    "  Give that one, or another --run; or go on with this one: --accept-changed-data.",
+                    what, stored.substr(0, kDigits), now.substr(0, kDigits)));
+  }
+  return stored == now;
+}
+
 /// Everyone's texts of one length, in rank order.
 std::vector<std::string> gather_texts(Communicator& communicator, const std::string& mine, std::string_view what) {
   std::vector<char> all(mine.size() * static_cast<std::size_t>(communicator.size()));
@@ -193,32 +207,49 @@ void check_finite(const FlatLayout& layout, std::span<const float> flat) {
   }
 }
 
+nlohmann::ordered_json describe_experiment(const TrainSettings& settings, int lanes, OrderKind order, const std::string& validation) {
+  nlohmann::ordered_json json{{"batch", settings.batch},
+                              {"lanes", lanes},
+                              {"seed", settings.seed},
+                              {"limit", settings.limit},
+                              {"validation-fraction", settings.validation_fraction},
+                              {kValidation, validation},
+                              {"model changes", settings.model_changes},
+                              {"schedule", settings.schedule.text()},
+                              {"warmup", settings.schedule.warmup},
+                              {"patience", settings.patience},
+                              {"min-delta", settings.min_delta},
+                              {"order", name_of(order)},
+                              {"reduce", settings.reduce == ReduceMode::exact ? "exact" : "arrival"}};
+  json.update(settings.recipe.json());
+  if (settings.schedule.depends_on_length()) {
+    json["epochs"] = settings.epochs;
+    json["steps"] = settings.steps;
+  }
+  return json;
+}
+
 bool check_same_run(const Checkpoint& checkpoint, const Model& model, const nlohmann::ordered_json& experiment,
                     const std::string& dataset_checksum, bool accept_changed_data, const FlatLayout& layout) {
   if (const auto difference = first_difference(checkpoint.parameters, layout)) {
     throw CheckpointError(fmt::format("the checkpoint in this run folder is of another model: {}\n  Give another --run.", *difference));
   }
   for (const auto& [key, value] : experiment.items()) {
-    const auto stored = checkpoint.settings.find(key);
-    if (stored == checkpoint.settings.end() || *stored != value) {
+    const auto found = checkpoint.settings.find(key);
+    const nlohmann::ordered_json stored = found == checkpoint.settings.end() ? nlohmann::ordered_json() : *found;
+    if (key == kValidation && stored.is_string() && stored != "" && value != "") {
+      static_cast<void>(check_same_data("validation set", stored.get<std::string>(), value.get<std::string>(), accept_changed_data));
+    } else if (stored != value) {
       throw CheckpointError(
           fmt::format("the checkpoint in this run folder was made with {} {}, and now {} is asked for: that is another experiment.\n"
                       "  Give the same options, or another --run.",
-                      key, stored == checkpoint.settings.end() ? "unknown" : stored->dump(), value.dump()));
+                      key, stored.is_null() ? "unknown" : stored.dump(), value.dump()));
     }
   }
   if (checkpoint.model != model.json()) {
     throw CheckpointError("the checkpoint in this run folder is of another model (same parameters, other ops).\n  Give another --run.");
   }
-  constexpr std::size_t kDigits = 12;
-  const std::string& stored = checkpoint.dataset_checksum;
-  if (stored != dataset_checksum && !accept_changed_data) {
-    throw DataError(
-        fmt::format("the dataset is not the one that this run folder's checkpoint was made with (checksum {}… then, {}… now).\n"
-                    "  Give that one, or another --run; or go on with this one: --accept-changed-data.",
-                    stored.substr(0, kDigits), dataset_checksum.substr(0, kDigits)));
-  }
-  return stored == dataset_checksum;
+  return check_same_data("dataset", checkpoint.dataset_checksum, dataset_checksum, accept_changed_data);
 }
 
 void check_same_machine(const std::string& stored, const std::string& mine, bool accept_other_machine) {

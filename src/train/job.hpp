@@ -34,8 +34,12 @@ void agree_on_experiment(Communicator& communicator, const std::string& text);
 /// Throws Diverged naming the first tensor with a value that is not finite, so that none is ever written.
 void check_finite(const FlatLayout& layout, std::span<const float> flat);
 
-/// Throws CheckpointError naming what differs between the checkpoint's experiment and this one, or DataError where the dataset does. False
-/// where that is accepted.
+/// What makes a run this experiment and no other, beside model and training set; `validation`: that set's checksum, or nothing.
+[[nodiscard]] nlohmann::ordered_json describe_experiment(const TrainSettings& settings, int lanes, OrderKind order,
+                                                         const std::string& validation);
+
+/// Throws CheckpointError naming what differs between the checkpoint's experiment and this one, or DataError where the dataset does or the
+/// validation set. False where another dataset is accepted.
 bool check_same_run(const Checkpoint& checkpoint, const Model& model, const nlohmann::ordered_json& experiment,
                     const std::string& dataset_checksum, bool accept_changed_data, const FlatLayout& layout);
 

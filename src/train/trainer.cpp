@@ -11,6 +11,7 @@
 
 #include "data/describe_data.hpp"
 #include "plan/lane_price.hpp"
+#include "train/evaluate.hpp"
 #include "train/job.hpp"
 #include "train/pace.hpp"
 #include "train/parameters.hpp"
@@ -48,11 +49,18 @@ class Trainer {
       folder_.emplace(settings_.run);
       progress_.emplace(std::cout, progress_settings());
     }
-    communicator_.patience = Communicator::kPatience;
-    start();
-    const bool preempted = train_epochs();
-    communicator_.patience = Communicator::kPatience;
-    return finish(preempted);
+    try {
+      communicator_.patience = Communicator::kPatience;
+      start();
+      const bool preempted = train_epochs();
+      communicator_.patience = Communicator::kPatience;
+      return finish(preempted);
+    } catch (...) {  // what is destroyed from here on waits, as for a checkpoint that is being written
+      if (settings_.failed) {
+        settings_.failed();
+      }
+      throw;
+    }
   }
 
  private:
@@ -171,26 +179,8 @@ class Trainer {
                    : fmt::format("goes on from step {} (epoch {}, step {})", step_, epoch_ + 1, step_in_epoch_));
   }
 
-  [[nodiscard]] nlohmann::ordered_json experiment() const {
-    nlohmann::ordered_json json{{"batch", settings_.batch},
-                                {"lanes", job_.lanes},
-                                {"seed", settings_.seed},
-                                {"limit", settings_.limit},
-                                {"validation-fraction", settings_.validation_fraction},
-                                {"validation", validation_ ? validation_->checksum() : ""},
-                                {"model changes", settings_.model_changes},
-                                {"schedule", settings_.schedule.text()},
-                                {"warmup", settings_.schedule.warmup},
-                                {"patience", settings_.patience},
-                                {"min-delta", settings_.min_delta},
-                                {"order", name_of(order())},
-                                {"reduce", settings_.reduce == ReduceMode::exact ? "exact" : "arrival"}};
-    json.update(settings_.recipe.json());
-    if (settings_.schedule.depends_on_length()) {
-      json["epochs"] = settings_.epochs;
-      json["steps"] = settings_.steps;
-    }
-    return json;
+  [[nodiscard]] Json experiment() const {
+    return describe_experiment(settings_, job_.lanes, order(), validation_ ? validation_->checksum() : "");
   }
 
   /// Takes a checkpoint of this moment and has it written. `wait`: until it is on the disk.
@@ -543,22 +533,6 @@ TrainResult train(Communicator& communicator, const Model& model, const TrainSet
     }
   }
   return Trainer(communicator, model, settings, train, validation, test).run();
-}
-
-StepSums evaluate_dataset(StepEngine& engine, const Dataset& dataset, RowRange rows, std::int64_t batch, int lanes, std::size_t cache) {
-  const StepTable table(rows.rows, batch, lanes);
-  ReaderOptions options;
-  options.rows = rows;
-  options.lane_begin = engine.lanes().begin;
-  options.lane_end = engine.lanes().end;
-  options.end_epoch = 1;
-  BatchReader reader(std::make_shared<ChunkCache>(dataset, cache), table, options);
-  std::vector<double> per_lane(engine.evaluation_width() * static_cast<std::size_t>(engine.lanes().size()));
-  for (std::int64_t s = 0; s < table.steps(); ++s) {
-    engine.evaluate(reader.next(), reader.fields(), {}, per_lane);
-    reader.release();
-  }
-  return engine.sum_evaluation(per_lane, rows.rows);
 }
 
 }  // namespace lockstep

@@ -62,6 +62,8 @@ struct TrainSettings {
   bool balance = false;  ///< deal the lanes again at the end of an epoch, by how long workers take for one
   /// Asked on every worker before each step; all do what the greatest wish is. None: there is but the last checkpoint.
   std::function<Wish(const Moment&)> wish;
+  /// Called on a worker whose training has thrown, while that exception is under way and before anything is destroyed. May not return.
+  std::function<void()> failed;
   bool accept_changed_data = false;
   int keep = 3;
   std::size_t cache = std::size_t{1} << 30;
@@ -90,9 +92,5 @@ struct TrainResult {
 /// differ). Throws UsageError, DataError, CheckpointError, WorkerLost, Diverged.
 TrainResult train(Communicator& communicator, const Model& model, const TrainSettings& settings, const Dataset& train,
                   const std::optional<Dataset>& validation, const std::optional<Dataset>& test);
-
-/// Sums over all rows of a dataset with the engine's parameters, in its lanes. Every worker must call it.
-[[nodiscard]] StepSums evaluate_dataset(StepEngine& engine, const Dataset& dataset, RowRange rows, std::int64_t batch, int lanes,
-                                        std::size_t cache);
 
 }  // namespace lockstep

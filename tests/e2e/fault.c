@@ -1,4 +1,4 @@
-// Faults on one worker, for tests: LD_PRELOAD this, and set FAULT=RANK:KIND:N.
+// Faults on one worker, for tests: LD_PRELOAD this, and set FAULT=RANK:KIND:N, or several with commas between them.
 //   full   there is no space left for what is written below checkpoints/ from the Nth write on
 //   slow   each fsync below checkpoints/ takes N seconds
 //   op     oneDNN's Nth primitive fails, and all after it
@@ -16,9 +16,13 @@ static int fault(const char* kind, int* n) {
   const char* text = getenv("FAULT");
   const char* rank = getenv("OMPI_COMM_WORLD_RANK");
   if (rank == NULL) rank = getenv("PMI_RANK");
-  int wanted = -1;
-  char name[16] = "";
-  return text != NULL && rank != NULL && sscanf(text, "%d:%15[^:]:%d", &wanted, name, n) == 3 && wanted == atoi(rank) && strcmp(name, kind) == 0;
+  for (; text != NULL && rank != NULL; text = strchr(text, ',')) {
+    int wanted = -1;
+    char name[16] = "";
+    text += *text == ',';
+    if (sscanf(text, "%d:%15[^:]:%d", &wanted, name, n) == 3 && wanted == atoi(rank) && strcmp(name, kind) == 0) return 1;
+  }
+  return 0;
 }
 
 static int below_checkpoints(int file) {

@@ -40,6 +40,14 @@ start op 2 1
 unset LD_PRELOAD
 ends op 1 1 ', step [0-9]+: .* of lane [0-9]+: '
 
+# The same on rank 0 while a checkpoint is being written, which takes longer than anybody should wait.
+export FAULT=0:slow:45,0:op:400 LD_PRELOAD=$work/fault.so
+begin=$SECONDS
+start writing 2 1
+unset LD_PRELOAD
+ends writing 1 0 ', step [0-9]+: .* of lane [0-9]+: '
+((SECONDS - begin < 45)) || fail "the fault was told once the checkpoint was written" "$work/writing.log"
+
 # No space for rank 0's checkpoint; the one before stays.
 export FAULT=0:full:3 LD_PRELOAD=$work/fault.so
 start full 2 1

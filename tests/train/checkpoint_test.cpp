@@ -231,9 +231,24 @@ TEST(CheckpointStore, TakesTheOneBeforeADamagedOne) {
   EXPECT_NE(said[0].find("step-000000003.h5 is damaged ("), std::string::npos) << said[0];
   EXPECT_NE(said[1].find("step-000000002.h5 is damaged (it has only 0 bytes); taking the one before."), std::string::npos) << said[1];
 
-  write(store, checkpoint_at(2), false);  // going on from there replaces the damaged ones
-  store.wait();
+  CheckpointStore next(run.path(), 3);
+  write(next, checkpoint_at(2), false);  // going on from there replaces the damaged ones
+  next.wait();
   EXPECT_EQ(listing(run / "checkpoints"), "step-000000001.h5 step-000000002.h5");
+}
+
+TEST(CheckpointStore, OneThatWakesAfterAnotherTookTheFolderDeletesNothingThatIsNewer) {
+  const ScratchFolder run;
+  CheckpointStore old(run.path(), 3), next(run.path(), 3);
+  write(old, checkpoint_at(1), false);
+  old.wait();
+  for (const std::uint64_t step : {2, 3, 4}) {
+    write(next, checkpoint_at(step), false);
+  }
+  next.wait();
+  write(old, checkpoint_at(2), false);
+  old.wait();
+  EXPECT_EQ(listing(run / "checkpoints"), "step-000000002.h5 step-000000003.h5 step-000000004.h5");
 }
 
 TEST(CheckpointStore, DoesNotStartAnewWhenAllAreDamaged) {

@@ -178,6 +178,12 @@ TEST(Job, ACheckpointOfAnotherExperimentIsRefusedByName) {
   checkpoint.dataset_checksum = "abd";
   EXPECT_NE(refusal({{"batch", 64}, {"seed", 1}}, model).find("--accept-changed-data"), std::string::npos);
   EXPECT_FALSE(check_same_run(checkpoint, model, {{"batch", 64}}, "abc", true, layout));
+
+  checkpoint.dataset_checksum = "abc";
+  checkpoint.settings["validation"] = "first";
+  EXPECT_NE(refusal({{"validation", "second"}}, model).find("validation set is not the one"), std::string::npos);
+  EXPECT_TRUE(check_same_run(checkpoint, model, {{"validation", "second"}}, "abc", true, layout)) << "the training set is the same";
+  EXPECT_NE(refusal({{"validation", ""}}, model).find("another experiment"), std::string::npos);
 }
 
 TEST(Job, OtherOptionsOrDataAreRefusedByName) {
