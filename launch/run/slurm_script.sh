@@ -33,7 +33,7 @@ direct() {
 
 # slurm_script [--NAME VALUE...] -- train [OPTION...]: prints it.
 slurm_script() {
-  local script words=() options=() word name value i template=$here/../slurm/train.sbatch
+  local script given=() options=() word name value i template=$here/../slurm/train.sbatch
   script=$(<"$template") || die "there is no $template"
   script+=$'\n'
   [[ $PWD/launch -ef $here/.. ]] || fill launch "$(cd "$here/.." && pwd)"
@@ -52,14 +52,14 @@ slurm_script() {
   [[ ${1:-} == -- && ${2:-} == train ]] || usage_error "--slurm-script: behind its own options: -- train OPTION..."
   for word in "${@:3}"; do
     [[ $word != *[[:space:]\'\"]* ]] || usage_error "--slurm-script: '$word' has spaces or quotes; put it into a file and give --config FILE"
-    if [[ $word == --*=* ]]; then words+=("${word%%=*}" "${word#*=}"); else words+=("$word"); fi
+    if [[ $word == --*=* ]]; then given+=("${word%%=*}" "${word#*=}"); else given+=("$word"); fi
   done
-  for ((i = 0; i < ${#words[@]}; i++)); do
-    name=${words[i]#--} value=${words[i + 1]:-}
+  for ((i = 0; i < ${#given[@]}; i++)); do
+    name=${given[i]#--} value=${given[i + 1]:-}
     if [[ $name =~ ^(data|run|threads)$ && $value && $value != --* ]] && fill "$name" "$value"; then
       i=$((i + 1))
     else
-      options+=("${words[i]}")
+      options+=("${given[i]}")
     fi
   done
   fill options "${options[*]}" || die "$template has no variable 'options'"

@@ -75,6 +75,10 @@ said never 'attempt 3: 2 workers'
 (($(grep -c ': restart' "$work/never.log") == 2)) || fail "not two restarts" "$work/never.log"
 pass "no step in two restarts: gives up"
 
+rc=0
+launch/lockstep-run --slurm-script --nodes 8 -- train --data images --run 'a b' >"$work/script" 2>"$work/refused" || rc=$?
+((rc == 2)) || fail "--slurm-script: exit code $rc for a path with a space" "$work/refused"
+grep -q "'a b' has spaces" "$work/refused" || fail "--slurm-script says nothing of a path with a space" "$work/refused"
 launch/lockstep-run --slurm-script --nodes 8 --partition=long -- train --data images --run=runs/x --model mlp --lr 0.1@conv* >"$work/script"
 bash -n "$work/script" || fail "the Slurm script is no script" "$work/script"
 # shellcheck disable=SC2016 # the lines of a script
