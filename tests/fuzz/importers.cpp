@@ -40,8 +40,7 @@ Bytes xz(const Bytes& plain) {
 /// The first byte is the length of the images' file, the rest are both files.
 void run_idx(std::span<const std::uint8_t> bytes) {
   Input input(bytes);
-  const std::size_t wanted = input.byte();
-  const std::size_t length = std::min(wanted, input.rest().size());
+  const std::size_t length = input.length();
   const auto first = scratch_file("images", input.rest().first(length));
   read_through(idx_rows(first, scratch_file("labels", input.rest().subspan(length))));
 }

@@ -75,11 +75,15 @@ std::uint64_t Input::number() {
   return first < kSmall ? first % 16 : kBorders.at(first % kBorders.size());
 }
 
+std::size_t Input::length() {
+  const std::size_t wanted = byte();  // before the bytes that are left are counted
+  return std::min(wanted, bytes_.size());
+}
+
 std::string Input::text() {
-  const std::size_t wanted = byte();
-  const std::size_t length = std::min(wanted, bytes_.size());
-  const std::string text(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(length));
-  bytes_ = bytes_.subspan(length);
+  const std::size_t count = length();
+  const std::string text(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(count));
+  bytes_ = bytes_.subspan(count);
   return text;
 }
 

@@ -40,7 +40,9 @@ class Input {
   std::size_t below(std::size_t count) { return byte() % count; }
   /// Small as a rule, else near the border of a type: what a forged length would be.
   std::uint64_t number();
-  /// So many bytes as the next one says, or all that are left.
+  /// What the next byte says, at most as many as are left behind it.
+  std::size_t length();
+  /// As many bytes as `length`.
   std::string text();
   [[nodiscard]] std::span<const std::uint8_t> rest() const { return bytes_; }
 
