@@ -1,6 +1,8 @@
 #include "data/hdf5.hpp"
 
 #include <algorithm>
+#include <cstring>
+#include <exception>
 
 #include "data/hdf5_call.hpp"
 
@@ -91,11 +93,36 @@ Handle access_list(const Call& call, bool in_memory) {
   return list;
 }
 
-/// New files on disk have the format of HDF5 1.10, whose metadata carry checksums. Files in memory have the oldest format:
-/// H5Fget_file_image clears a flag in newer superblocks without renewing the superblock's checksum, so that nobody could open the image.
-hid_t create_file(const Call& call, const std::string& name, bool in_memory) {
-  const Handle access = access_list(call, in_memory);
-  call.check(H5Pset_libver_bounds(access, in_memory ? H5F_LIBVER_EARLIEST : H5F_LIBVER_V110, H5F_LIBVER_V110));
+// A file in memory has its bytes in a vector: HDF5 asks for more and for none of its own.
+using H5Op = H5FD_file_image_op_t;
+void* memory_of_size(void* /*before*/, std::size_t size, H5Op /*op*/, void* vector) {
+  auto& bytes = *static_cast<std::vector<std::byte>*>(vector);
+  try {
+    bytes.resize(size);
+  } catch (const std::exception&) {
+    return nullptr;  // which HDF5 reports
+  }
+  return bytes.data();
+}
+void* first_memory(std::size_t size, H5Op op, void* vector) { return memory_of_size(nullptr, size, op, vector); }
+void* copy_memory(void* to, const void* from, std::size_t size, H5Op /*op*/, void* /*vector*/) { return std::memcpy(to, from, size); }
+herr_t keep_memory(void* /*at*/, H5Op /*op*/, void* /*vector*/) { return 0; }
+void* same_vector(void* vector) { return vector; }
+herr_t keep_vector(void* /*vector*/) { return 0; }
+
+void keep_in(const Call& call, hid_t access, std::vector<std::byte>& bytes) {
+  H5FD_file_image_callbacks_t calls{first_memory, copy_memory, memory_of_size, keep_memory, same_vector, keep_vector, &bytes};
+  call.check(H5Pset_file_image_callbacks(access, &calls));
+}
+
+/// New files on disk have the format of HDF5 1.10, whose metadata carry checksums. Files in memory have the oldest one, which all
+/// programs read.
+hid_t create_file(const Call& call, const std::string& name, std::vector<std::byte>* memory) {
+  const Handle access = access_list(call, memory != nullptr);
+  call.check(H5Pset_libver_bounds(access, memory != nullptr ? H5F_LIBVER_EARLIEST : H5F_LIBVER_V110, H5F_LIBVER_V110));
+  if (memory != nullptr) {
+    keep_in(call, access, *memory);
+  }
   const hid_t id = H5Fcreate(name.c_str(), H5F_ACC_TRUNC, creation_list(call, H5P_FILE_CREATE), access);
   call.check(id);
   return id;
@@ -186,13 +213,18 @@ Hdf5File Hdf5File::open(const std::filesystem::path& path) {
 Hdf5File Hdf5File::create(const std::filesystem::path& path) {
   const std::string name = path.string();
   const Call call(name, "cannot be created");
-  return {name, create_file(call, name, false)};
+  return {name, create_file(call, name, nullptr)};
 }
 
-Hdf5File Hdf5File::create_in_memory() {
+Hdf5File Hdf5File::create_in_memory(std::vector<std::byte> memory) {
   static const std::string what = "a file in memory";
   const Call call(what, "cannot be created");
-  return {what, create_file(call, memory_name(), true)};
+  auto bytes = std::make_unique<std::vector<std::byte>>(std::move(memory));
+  bytes->clear();
+  const hid_t id = create_file(call, memory_name(), bytes.get());
+  Hdf5File file(what, id);
+  file.memory_ = std::move(bytes);
+  return file;
 }
 
 Hdf5File Hdf5File::from_image(std::span<const std::byte> bytes, const std::string& name) {
@@ -216,9 +248,9 @@ std::vector<std::byte> Hdf5File::image() {
   call.check(H5Fflush(id_, H5F_SCOPE_GLOBAL));
   const ssize_t size = H5Fget_file_image(id_, nullptr, 0);
   call.check(size);
-  std::vector<std::byte> bytes(static_cast<std::size_t>(size));
-  call.check(H5Fget_file_image(id_, bytes.data(), bytes.size()));
-  return bytes;
+  call.check(H5Fclose(std::exchange(id_, -1)));
+  memory_->resize(static_cast<std::size_t>(size));
+  return std::move(*memory_);
 }
 
 void Hdf5File::create_group(const std::string& path) {

@@ -59,22 +59,24 @@ class Hdf5File {
   /// Writes a new file; an old one of that name is replaced.
   static Hdf5File create(const std::filesystem::path& path);
   /// A new file in memory alone; take its bytes with `image`. In the oldest format: no checksums of metadata, attributes up to 64 KB
-  /// (texts: any length).
-  static Hdf5File create_in_memory();
+  /// (texts: any length). `memory` is emptied and used for the bytes.
+  static Hdf5File create_in_memory(std::vector<std::byte> memory = {});
   /// Read-only, from the bytes of a file (copied). `name` stands for the file in messages.
   static Hdf5File from_image(std::span<const std::byte> bytes, const std::string& name);
 
-  Hdf5File(Hdf5File&& other) noexcept : name_(std::move(other.name_)), id_(std::exchange(other.id_, -1)) {}
+  Hdf5File(Hdf5File&& other) noexcept
+      : name_(std::move(other.name_)), id_(std::exchange(other.id_, -1)), memory_(std::move(other.memory_)) {}
   Hdf5File& operator=(Hdf5File&& other) noexcept {
     std::swap(name_, other.name_);
     std::swap(id_, other.id_);
+    std::swap(memory_, other.memory_);
     return *this;
   }
   ~Hdf5File();
 
   /// Writes everything out and closes; the object may then only be destroyed or assigned to.
   void close();
-  /// The file's bytes as they would lie on disk, after a flush.
+  /// The bytes of a file in memory, as they would lie on disk. Closes it.
   [[nodiscard]] std::vector<std::byte> image();
 
   /// Requires that there is none yet. Parents are created too.
@@ -137,7 +139,8 @@ class Hdf5File {
   Hdf5File(std::string name, std::int64_t id) : name_(std::move(name)), id_(id) {}
 
   std::string name_;
-  std::int64_t id_;  ///< HDF5's; −1: closed
+  std::int64_t id_;                                 ///< HDF5's; −1: closed
+  std::unique_ptr<std::vector<std::byte>> memory_;  ///< of a new file in memory
 };
 
 }  // namespace lockstep

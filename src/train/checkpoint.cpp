@@ -145,8 +145,8 @@ std::vector<NamedTensor> model_of(const Checkpoint& checkpoint) {
   return averages.empty() ? checkpoint.parameters : averages;
 }
 
-std::vector<std::byte> serialize(const Checkpoint& checkpoint) {
-  Hdf5File file = Hdf5File::create_in_memory();
+std::vector<std::byte> serialize(const Checkpoint& checkpoint, std::vector<std::byte> memory) {
+  Hdf5File file = Hdf5File::create_in_memory(std::move(memory));
   file.set_attribute("lockstep_checkpoint", kFormat);
   file.set_attribute("epoch", static_cast<std::int64_t>(checkpoint.epoch));
   file.set_attribute("step_in_epoch", static_cast<std::int64_t>(checkpoint.step_in_epoch));

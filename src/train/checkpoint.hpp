@@ -50,8 +50,8 @@ inline constexpr const char* kAverage = "average";
 /// u8; positions and hashes as attributes of /) and 64 bytes after its end, which HDF5 ignores:
 /// "lockstep-sha256:", the SHA-256 of the HDF5 file, its length (u64, little-endian), 8 zero bytes.
 /// The same contents give the same bytes; doubles in the JSON survive exactly, NaN and infinities too.
-/// Throws UsageError if a tensor's values do not fit its shape, a name is empty or comes twice.
-[[nodiscard]] std::vector<std::byte> serialize(const Checkpoint& checkpoint);
+/// Throws UsageError if a tensor's values do not fit its shape, a name is empty or comes twice. `memory` is emptied and used for them.
+[[nodiscard]] std::vector<std::byte> serialize(const Checkpoint& checkpoint, std::vector<std::byte> memory = {});
 
 /// Verifies the hash, then reads. Tensors come in the order in which they were given to `serialize`.
 /// Throws CheckpointError "NAME is damaged (why)", or NewerCheckpoint.
@@ -102,9 +102,10 @@ class CheckpointStore {
   std::filesystem::path folder_;
   std::size_t keep_;
   TraceTrack* track_ = nullptr;
-  bool first_ = true;  ///< nothing was written yet
-  std::future<Written> pending_;
+  bool first_ = true;                                                ///< nothing was written yet
+  std::future<std::pair<Written, std::vector<std::byte>>> pending_;  ///< with the file's bytes
   std::optional<Written> written_;
+  std::vector<std::byte> memory_;  ///< of the last file's bytes, for the next one's
 };
 
 }  // namespace lockstep

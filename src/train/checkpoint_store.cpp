@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <tuple>
 #include <utility>
 
 #include "lockstep/error.hpp"
@@ -60,20 +61,24 @@ void delete_old(const fs::path& folder, std::uint64_t step, std::size_t keep, bo
   }
 }
 
-/// How many bytes the checkpoint has.
-std::size_t write_files(const fs::path& folder, const Checkpoint& checkpoint, const Checkpoint* best, std::size_t keep, bool first) {
-  const std::vector<std::byte> bytes = serialize(checkpoint);
+/// The bytes of the checkpoint, in `memory`.
+std::vector<std::byte> write_files(const fs::path& folder, const Checkpoint& checkpoint, const Checkpoint* best, std::size_t keep,
+                                   bool first, std::vector<std::byte> memory) {
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) {
     throw CheckpointError(fmt::format("{} cannot be created: {}.", folder.string(), error.message()));
   }
   if (best != nullptr) {
-    write_whole_file(folder / kBest, best == &checkpoint ? bytes : serialize(*best));
+    memory = serialize(*best, std::move(memory));
+    write_whole_file(folder / kBest, memory);
   }
-  write_whole_file(file_of(folder, checkpoint.step), bytes);
+  if (best != &checkpoint) {
+    memory = serialize(checkpoint, std::move(memory));
+  }
+  write_whole_file(file_of(folder, checkpoint.step), memory);
   delete_old(folder, checkpoint.step, keep, first);
-  return bytes.size();
+  return memory;
 }
 
 }  // namespace
@@ -83,15 +88,16 @@ CheckpointStore::CheckpointStore(const fs::path& run_folder, int keep)
 
 void CheckpointStore::write(Shared checkpoint, Shared best) {
   wait();
-  pending_ = std::async(std::launch::async, [folder = folder_, keep = keep_, track = track_, first = std::exchange(first_, false),
-                                             checkpoint = std::move(checkpoint), best = std::move(best)] {
-    use_all_cores();
-    const auto start = std::chrono::steady_clock::now();
-    const Traced traced(track, "write checkpoint", checkpoint->step - 1);
-    const std::size_t bytes = write_files(folder, *checkpoint, best.get(), keep, first);
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-    return Written{checkpoint->step, bytes, took.count()};
-  });
+  pending_ =
+      std::async(std::launch::async, [folder = folder_, keep = keep_, track = track_, first = std::exchange(first_, false),
+                                      checkpoint = std::move(checkpoint), best = std::move(best), memory = std::move(memory_)]() mutable {
+        use_all_cores();
+        const auto start = std::chrono::steady_clock::now();
+        const Traced traced(track, "write checkpoint", checkpoint->step - 1);
+        memory = write_files(folder, *checkpoint, best.get(), keep, first, std::move(memory));
+        const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+        return std::pair(Written{checkpoint->step, memory.size(), took.count()}, std::move(memory));
+      });
 }
 
 std::optional<CheckpointStore::Written> CheckpointStore::ended() {
@@ -103,7 +109,7 @@ std::optional<CheckpointStore::Written> CheckpointStore::ended() {
 
 void CheckpointStore::wait() {
   if (writing()) {
-    written_ = pending_.get();
+    std::tie(written_, memory_) = pending_.get();
   }
 }
 

@@ -58,7 +58,11 @@ void fill(std::span<float> values, const FlatTensor& tensor, const KeyedSource& 
 
 std::optional<std::string> first_non_finite(const FlatLayout& layout, std::span<const float> flat) {
   for (const FlatTensor& tensor : layout.tensors) {
-    if (!std::ranges::all_of(values_of(tensor, flat), [](float v) { return std::isfinite(v); })) {
+    std::uint32_t largest = 0;  // of the magnitudes' bits, which are ordered as the magnitudes are
+    for (const float value : values_of(tensor, flat)) {
+      largest = std::max(largest, std::bit_cast<std::uint32_t>(value) << 1U);
+    }
+    if (largest >= std::bit_cast<std::uint32_t>(HUGE_VALF) << 1U) {
       return tensor.name;
     }
   }
@@ -71,15 +75,23 @@ void initialise(const FlatLayout& layout, std::uint64_t seed, std::span<float> f
   }
 }
 
-std::vector<NamedTensor> to_tensors(const FlatLayout& layout, std::span<const float> flat, const std::string& prefix, bool trained_only) {
-  std::vector<NamedTensor> tensors;
+std::vector<NamedTensor> to_tensors(const FlatLayout& layout, std::span<const float> flat, const std::string& prefix, bool trained_only,
+                                    std::span<NamedTensor> memory) {
+  std::vector<const FlatTensor*> sorted;
   for (const FlatTensor& tensor : layout.tensors) {
     if (tensor.trained || !trained_only) {
-      const auto values = values_of(tensor, flat);
-      tensors.push_back({prefix + tensor.name, tensor.shape, {values.begin(), values.end()}});
+      sorted.push_back(&tensor);
     }
   }
-  std::ranges::sort(tensors, {}, &NamedTensor::name);
+  std::ranges::sort(sorted, {}, &FlatTensor::name);
+  std::vector<NamedTensor> tensors(sorted.size());
+  std::ranges::move(memory.first(std::min(memory.size(), tensors.size())), tensors.begin());
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    const auto values = values_of(*sorted[i], flat);
+    tensors[i].name = prefix + sorted[i]->name;
+    tensors[i].shape = sorted[i]->shape;
+    tensors[i].values.assign(values.begin(), values.end());
+  }
   return tensors;
 }
 

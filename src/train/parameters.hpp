@@ -24,9 +24,10 @@ template <class Number>
 /// tensor gives elements 2i and 2i + 1 (normal: Box and Muller 1958, in double).
 void initialise(const FlatLayout& layout, std::uint64_t seed, std::span<float> flat);
 
-/// The tensors of a flat array in name order; `prefix` goes before every name. Of trained tensors only, if asked.
+/// The tensors of a flat array in name order; `prefix` goes before every name. Of trained tensors only, if asked. `memory`: tensors of an
+/// earlier such call, to be emptied.
 [[nodiscard]] std::vector<NamedTensor> to_tensors(const FlatLayout& layout, std::span<const float> flat, const std::string& prefix = "",
-                                                  bool trained_only = false);
+                                                  bool trained_only = false, std::span<NamedTensor> memory = {});
 
 /// The reverse; a tensor that `tensors` lacks stays as it is. Requires shapes that agree.
 void from_tensors(const FlatLayout& layout, std::span<const NamedTensor> tensors, std::span<float> flat, const std::string& prefix = "");

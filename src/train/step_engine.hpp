@@ -91,8 +91,8 @@ class StepEngine {
   /// Adds up `per_lane` of all workers along the tree. Every worker must call it.
   [[nodiscard]] StepSums sum_evaluation(std::span<const double> per_lane, std::int64_t samples);
 
-  /// The whole job's array number `state` of updater().states() as one flat array on every worker. Every worker must call it.
-  [[nodiscard]] std::vector<float> gather_state(std::size_t state);
+  /// Writes the whole job's array number `state` of updater().states() to the flat array `flat`. Every worker must call it.
+  void gather_state(std::size_t state, std::span<float> flat);
   /// Keeps of it what this worker owns.
   void set_state(std::size_t state, std::span<const float> flat);
 

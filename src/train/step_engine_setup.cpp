@@ -84,7 +84,7 @@ void StepEngine::deal_again(std::vector<int> shares) {
   const std::vector<float> values(parameters().begin(), parameters().end());
   std::vector<std::vector<float>> state;
   for (std::size_t i = 0; i < updater_->states().size(); ++i) {
-    state.push_back(gather_state(i));
+    gather_state(i, state.emplace_back(values.size()));
   }
   job_.shares = std::move(shares);
   seats_.clear();
@@ -192,13 +192,11 @@ std::span<float> StepEngine::set_parameters() {
   return flow_->parameters();
 }
 
-std::vector<float> StepEngine::gather_state(std::size_t state) {
+void StepEngine::gather_state(std::size_t state, std::span<float> flat) {
   settle();
-  std::vector<float> flat(static_cast<std::size_t>(layout_.size));
   const auto number = static_cast<std::int64_t>(state);
   for_each_atom([&](const Atom& atom, const float* at) { std::copy_n(at + number * atom.count, atom.count, flat.begin() + atom.offset); });
   gather_pieces(communicator_, flow_->pieces(), flat);
-  return flat;
 }
 
 void StepEngine::set_state(std::size_t state, std::span<const float> flat) {

@@ -50,11 +50,7 @@ class Trainer {
       progress_.emplace(std::cout, progress_settings());
     }
     try {
-      communicator_.patience = Communicator::kPatience;
-      start();
-      const bool preempted = train_epochs();
-      communicator_.patience = Communicator::kPatience;
-      return finish(preempted);
+      return train_and_finish();
     } catch (...) {  // what is destroyed from here on waits, as for a checkpoint that is being written
       if (settings_.failed) {
         settings_.failed();
@@ -64,6 +60,19 @@ class Trainer {
   }
 
  private:
+  TrainResult train_and_finish() {
+    try {
+      communicator_.patience = Communicator::kPatience;
+      start();
+      const bool preempted = train_epochs();
+      communicator_.patience = Communicator::kPatience;
+      return finish(preempted);
+    } catch (const Diverged&) {  // on every worker at the same step: the last good checkpoint may still be under way
+      await_writing();
+      throw;
+    }
+  }
+
   [[nodiscard]] bool leads() const { return communicator_.rank() == 0; }
   [[nodiscard]] bool validates() const { return validation_.has_value() || split_.validation.rows > 0; }
   [[nodiscard]] OrderKind order() const { return settings_.order.value_or(default_order(train_.bytes())); }
@@ -189,6 +198,8 @@ class Trainer {
     static_cast<void>(engine_.parameters());  // until the step is settled its messages have the communicator
     if (wait) {
       await_writing();
+    } else if (leads()) {
+      store_.wait();
     }
     const CheckpointStore::Shared now = best_ != nullptr && best_->step == step_ ? best_ : snapshot();
     const CheckpointStore::Shared best = std::exchange(best_, nullptr);
@@ -221,19 +232,25 @@ class Trainer {
   CheckpointStore::Shared snapshot() {
     check_data();
     check_finite(engine_.layout(), engine_.parameters());
-    std::vector<NamedTensor> optimizer;
+    Checkpoint before;  // whose memory is used again: a step waits long for new pages
+    if (last_.use_count() == 1) {
+      before = std::move(*last_);
+    }
+    std::span<NamedTensor> memory = before.optimizer;
+    Checkpoint checkpoint;
+    state_.resize(engine_.parameters().size());
     for (std::size_t i = 0; i < states().size(); ++i) {
-      const std::vector<float> state = engine_.gather_state(i);
+      engine_.gather_state(i, state_);
       if (leads()) {
-        std::ranges::move(to_tensors(engine_.layout(), state, states()[i] + "/", states()[i] != kAverage), std::back_inserter(optimizer));
+        std::vector<NamedTensor> state = to_tensors(engine_.layout(), state_, states()[i] + "/", states()[i] != kAverage, memory);
+        memory = memory.subspan(std::min(memory.size(), state.size()));
+        std::ranges::move(state, std::back_inserter(checkpoint.optimizer));
       }
     }
-    Checkpoint checkpoint;
     checkpoint.step = step_;
     if (leads()) {
       checkpoint.model = model_.json();
-      checkpoint.parameters = to_tensors(engine_.layout(), engine_.parameters());
-      checkpoint.optimizer = std::move(optimizer);
+      checkpoint.parameters = to_tensors(engine_.layout(), engine_.parameters(), "", false, before.parameters);
       checkpoint.epoch = epoch_;
       checkpoint.step_in_epoch = step_in_epoch_;
       nlohmann::ordered_json history = nlohmann::ordered_json::array();
@@ -248,7 +265,8 @@ class Trainer {
       checkpoint.fingerprint = fingerprint_;
       checkpoint.dataset_checksum = train_.checksum();
     }
-    return std::make_shared<const Checkpoint>(std::move(checkpoint));
+    last_ = std::make_shared<Checkpoint>(std::move(checkpoint));
+    return last_;
   }
 
   [[nodiscard]] ReaderOptions reader_options(std::uint64_t epoch, std::uint64_t step) const {
@@ -439,7 +457,11 @@ class Trainer {
     return sums;
   }
 
-  void take_averages() { std::ranges::copy(engine_.gather_state(states().size() - 1), engine_.set_parameters().begin()); }
+  void take_averages() {
+    state_.resize(engine_.parameters().size());
+    engine_.gather_state(states().size() - 1, state_);
+    std::ranges::copy(state_, engine_.set_parameters().begin());
+  }
 
   TrainResult finish(bool preempted) {
     TrainResult result;
@@ -503,6 +525,8 @@ class Trainer {
   CheckpointStore store_;
   double waited_ = 0, write_seconds_ = 0;  ///< of the last checkpoint: for its copy; until it was on the disk
   CheckpointStore::Shared best_;           ///< not written yet
+  std::shared_ptr<Checkpoint> last_;       ///< the last one that was taken
+  std::vector<float> state_;               ///< one of the whole job's, on its way to a checkpoint
   EarlyStopping stopping_;
   std::optional<RunFolder> folder_;
   std::optional<Progress> progress_;

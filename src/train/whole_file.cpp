@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "lockstep/error.hpp"
+#include "runtime/aligned.hpp"
 
 namespace lockstep {
 namespace {
@@ -54,11 +55,23 @@ class File {
   int id_;
 };
 
+/// Large files go past the page cache where the file system can do that: filling pages takes the processor longer than hashing them.
+constexpr std::size_t kPiece = std::size_t{4} << 20;
+constexpr std::size_t kBlock = 4096;  ///< what addresses, offsets and lengths must be multiples of there
+
+std::size_t in_blocks(std::size_t size) { return (size + kBlock - 1) / kBlock * kBlock; }
+
+/// After an error: whether to try again, since `file` went past the page cache with what cannot, and no longer does.
+bool use_page_cache(int file) {
+  const int flags = ::fcntl(file, F_GETFL);
+  return errno == EINVAL && (flags & O_DIRECT) != 0 && ::fcntl(file, F_SETFL, flags & ~O_DIRECT) == 0;
+}
+
 /// Writes all bytes; false where that fails.
 bool write_all(int file, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(file, bytes.data(), bytes.size());
-    if (written < 0 && errno != EINTR) {
+    if (written < 0 && errno != EINTR && !use_page_cache(file)) {
       return false;
     }
     bytes = bytes.subspan(static_cast<std::size_t>(std::max<ssize_t>(written, 0)));
@@ -71,7 +84,7 @@ ssize_t read_at(int file, std::span<std::byte> bytes, std::size_t offset) {
   std::size_t done = 0;
   while (done < bytes.size()) {
     const ssize_t got = ::pread(file, bytes.data() + done, bytes.size() - done, static_cast<off_t>(offset + done));
-    if (got < 0 && errno != EINTR) {
+    if (got < 0 && errno != EINTR && !use_page_cache(file)) {
       return -1;
     }
     if (got == 0) {
@@ -82,15 +95,26 @@ ssize_t read_at(int file, std::span<std::byte> bytes, std::size_t offset) {
   return static_cast<ssize_t>(done);
 }
 
+/// Writes `bytes` to a new file, by way of `piece`; false where that fails.
+bool write_pieces(int file, std::span<const std::byte> bytes, std::span<std::byte> piece) {
+  for (std::size_t at = 0; at < bytes.size(); at += piece.size()) {
+    const std::size_t size = std::min(piece.size(), bytes.size() - at);
+    std::memcpy(piece.data(), bytes.data() + at, size);
+    if (!write_all(file, piece.first(in_blocks(size)))) {
+      return false;
+    }
+  }
+  return ::ftruncate(file, static_cast<off_t>(bytes.size())) == 0 && ::fsync(file) == 0;
+}
+
 /// Throws unless the file holds exactly these bytes, asked from the disk rather than from memory where the system allows that.
-void compare(int file, std::span<const std::byte> bytes, const std::filesystem::path& path) {
+void compare(int file, std::span<const std::byte> bytes, std::span<std::byte> piece, const std::filesystem::path& path) {
   ::posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
-  std::vector<std::byte> piece(std::size_t{1} << 20);
   for (std::size_t at = 0; at <= bytes.size(); at += piece.size()) {
     const std::span<const std::byte> wanted = bytes.subspan(at, std::min(piece.size(), bytes.size() - at));
     const ssize_t got = read_at(file, piece, at);
     require(got >= 0, path, "read back");
-    if (static_cast<std::size_t>(got) != wanted.size() || !std::ranges::equal(wanted, std::span(piece).first(wanted.size()))) {
+    if (static_cast<std::size_t>(got) != wanted.size() || std::memcmp(wanted.data(), piece.data(), wanted.size()) != 0) {
       throw CheckpointError(fmt::format("{} does not hold what was written to it; the disk may be failing.", path.string()));
     }
   }
@@ -121,10 +145,15 @@ std::vector<std::byte> read_whole_file(const std::filesystem::path& path) {
 
 void write_whole_file(const std::filesystem::path& path, std::span<const std::byte> bytes) {
   const std::filesystem::path temporary = path.string() + ".tmp";
+  const AlignedBytes memory(std::min(kPiece, in_blocks(std::max<std::size_t>(1, bytes.size()))));
+  const std::span<std::byte> piece(memory.data(), memory.size());
   File file(temporary, O_RDWR | O_CREAT | O_TRUNC, "written");
   try {
-    require(write_all(file, bytes) && ::fsync(file) == 0, path, "written");
-    compare(file, bytes, path);
+    if (bytes.size() >= kPiece) {
+      ::fcntl(file, F_SETFL, O_DIRECT);  // where that is refused, the page cache it is
+    }
+    require(write_pieces(file, bytes, piece), path, "written");
+    compare(file, bytes, piece, path);
     require(file.close() == 0 && ::rename(temporary.c_str(), path.c_str()) == 0, path, "written");
   } catch (...) {
     ::unlink(temporary.c_str());

@@ -1,6 +1,7 @@
 // Faults on one worker, for tests: LD_PRELOAD this, and set FAULT=RANK:KIND:N, or several with commas between them.
-//   full   there is no space left for what is written below checkpoints/ from the Nth write on
+//   full   there is no space left below checkpoints/ once N MB have been written there
 //   slow   each fsync below checkpoints/ takes N seconds
+//   memory C++ gets no more memory for what is larger than 64 KiB, from the Nth such wish on
 //   op     oneDNN's Nth primitive fails, and all after it
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -35,11 +36,11 @@ static int below_checkpoints(int file) {
 }
 
 ssize_t write(int file, const void* bytes, size_t count) {
-  static atomic_int writes;
+  static atomic_llong written;
   static ssize_t (*real)(int, const void*, size_t);
   int n = 0;
   if (real == NULL) real = (ssize_t(*)(int, const void*, size_t))dlsym(RTLD_NEXT, "write");
-  if (fault("full", &n) && below_checkpoints(file) && ++writes >= n) {
+  if (fault("full", &n) && below_checkpoints(file) && (written += (long long)count) > n * 1000000LL) {
     errno = ENOSPC;
     return -1;
   }
@@ -52,6 +53,17 @@ int fsync(int file) {
   if (real == NULL) real = (int (*)(int))dlsym(RTLD_NEXT, "fsync");
   if (fault("slow", &n) && below_checkpoints(file)) sleep((unsigned)n);
   return real(file);
+}
+
+/* operator new */
+void* _Znwm(size_t count) {
+  static atomic_int wishes;
+  extern _Noreturn void _ZSt17__throw_bad_allocv(void); /* of libstdc++ */
+  int n = 0;
+  void* memory = NULL;
+  if (count <= 65536 || !fault("memory", &n) || ++wishes < n) memory = malloc(count > 0 ? count : 1);
+  if (memory == NULL) _ZSt17__throw_bad_allocv();
+  return memory;
 }
 
 int dnnl_primitive_execute(const void* primitive, void* stream, int count, const void* arguments) {

@@ -341,8 +341,8 @@ TEST(WholeFile, AFailedWriteKeepsTheOldFile) {
 
 TEST(WholeFile, AnyLengthReadsBack) {
   const ScratchFolder scratch;
-  for (const std::size_t length :
-       {std::size_t{0}, std::size_t{1}, (std::size_t{1} << 20) - 1, std::size_t{1} << 20, (std::size_t{1} << 20) + 1}) {
+  for (const std::size_t length : {std::size_t{0}, std::size_t{1}, std::size_t{4095}, std::size_t{8192}, (std::size_t{4} << 20) - 1,
+                                   std::size_t{4} << 20, (std::size_t{4} << 20) + 1, (std::size_t{8} << 20) + 4096}) {
     const std::string text(length, 'y');
     write_whole_file(scratch / "f", text);
     EXPECT_EQ(read_whole_file(scratch / "f"), bytes_of(text)) << length;

@@ -33,6 +33,12 @@ struct Trained {
   double loss = 0;
 };
 
+std::vector<float> state_of(StepEngine& engine, std::size_t number) {
+  std::vector<float> flat(engine.parameters().size());
+  engine.gather_state(number, flat);
+  return flat;
+}
+
 /// Where `again` > 0, a new engine goes on with `again` threads from parameters and state after the first step.
 Trained train_alone(const Workload& workload, int lanes, int threads, ReduceMode reduce = ReduceMode::exact, int steps = 3,
                     std::size_t results_at_once = std::size_t{1} << 30, const Recipe& recipe = Recipe::sgd(0.9, 1e-3), int again = 0) {
@@ -59,14 +65,14 @@ Trained train_alone(const Workload& workload, int lanes, int threads, ReduceMode
       auto next = std::make_unique<StepEngine>(*communicator, model, job, lane_size, recipe);
       std::ranges::copy(engine->parameters(), next->set_parameters().begin());
       for (std::size_t i = 0; i < engine->updater().states().size(); ++i) {
-        next->set_state(i, engine->gather_state(i));
+        next->set_state(i, state_of(*engine, i));
       }
       engine = std::move(next);
     }
   }
   result.parameters.assign(engine->parameters().begin(), engine->parameters().end());
   for (std::size_t i = 0; i < engine->updater().states().size(); ++i) {
-    result.state.push_back(engine->gather_state(i));
+    result.state.push_back(state_of(*engine, i));
   }
   return result;
 }
