@@ -170,8 +170,9 @@ find_cause() {
 
 # show_failure: the last lines of the worker that failed, or else of what the launcher said.
 show_failure() {
-  local log=$logs/launcher.log
-  if [[ $failed_rank && -s $logs/rank-$failed_rank.log ]]; then log=$logs/rank-$failed_rank.log; fi
+  local log=$logs/launcher.log rank=$failed_rank
+  [[ $rank || -e $logs/rank-1.log ]] || rank=0 # there is but one
+  if [[ $rank && -s $logs/rank-$rank.log ]]; then log=$logs/rank-$rank.log; fi
   say "the last lines of $log:"
   tail -n 8 "$log" | sed 's/^/    | /' >&"$words"
 }

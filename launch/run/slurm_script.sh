@@ -37,6 +37,7 @@ slurm_script() {
   script=$(<"$template") || die "there is no $template"
   script+=$'\n'
   [[ $PWD/launch -ef $here/.. ]] || fill launch "$(cd "$here/.." && pwd)"
+  [[ ! ${LOCKSTEP:-} ]] || fill lockstep "$LOCKSTEP"
   while (($#)) && [[ $1 != -- ]]; do
     [[ $1 == --?* ]] || usage_error "--slurm-script: $1 is no option of sbatch, nor a variable of launch/slurm/train.sbatch"
     name=${1#--}
@@ -52,11 +53,15 @@ slurm_script() {
   [[ ${1:-} == -- && ${2:-} == train ]] || usage_error "--slurm-script: behind its own options: -- train OPTION..."
   for word in "${@:3}"; do
     [[ $word != *[[:space:]\'\"]* ]] || usage_error "--slurm-script: '$word' has spaces or quotes; put it into a file and give --config FILE"
+    [[ $word ]] || usage_error "--slurm-script: an option has an empty value; put it into a file and give --config FILE"
     if [[ $word == --*=* ]]; then given+=("${word%%=*}" "${word#*=}"); else given+=("$word"); fi
   done
+  for name in data run threads; do # those of a --config too, which would not count beside the script's own
+    value=$(option "$name" "${@:3}")
+    [[ ! $value ]] || fill "$name" "$value"
+  done
   for ((i = 0; i < ${#given[@]}; i++)); do
-    name=${given[i]#--} value=${given[i + 1]:-}
-    if [[ $name =~ ^(data|run|threads)$ && $value && $value != --* ]] && fill "$name" "$value"; then
+    if [[ ${given[i]} =~ ^--(data|run|threads)$ ]]; then
       i=$((i + 1))
     else
       options+=("${given[i]}")

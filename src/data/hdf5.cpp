@@ -1,7 +1,6 @@
 #include "data/hdf5.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <exception>
 
 #include "data/hdf5_call.hpp"
@@ -94,8 +93,7 @@ Handle access_list(const Call& call, bool in_memory) {
 }
 
 // A file in memory has its bytes in a vector: HDF5 asks for more and for none of its own.
-using H5Op = H5FD_file_image_op_t;
-void* memory_of_size(void* /*before*/, std::size_t size, H5Op /*op*/, void* vector) {
+void* memory_of_size(void* /*before*/, std::size_t size, H5FD_file_image_op_t /*why*/, void* vector) {
   auto& bytes = *static_cast<std::vector<std::byte>*>(vector);
   try {
     bytes.resize(size);
@@ -104,16 +102,9 @@ void* memory_of_size(void* /*before*/, std::size_t size, H5Op /*op*/, void* vect
   }
   return bytes.data();
 }
-void* first_memory(std::size_t size, H5Op op, void* vector) { return memory_of_size(nullptr, size, op, vector); }
-void* copy_memory(void* to, const void* from, std::size_t size, H5Op /*op*/, void* /*vector*/) { return std::memcpy(to, from, size); }
-herr_t keep_memory(void* /*at*/, H5Op /*op*/, void* /*vector*/) { return 0; }
+herr_t keep_memory(void* /*at*/, H5FD_file_image_op_t /*why*/, void* /*vector*/) { return 0; }
 void* same_vector(void* vector) { return vector; }
 herr_t keep_vector(void* /*vector*/) { return 0; }
-
-void keep_in(const Call& call, hid_t access, std::vector<std::byte>& bytes) {
-  H5FD_file_image_callbacks_t calls{first_memory, copy_memory, memory_of_size, keep_memory, same_vector, keep_vector, &bytes};
-  call.check(H5Pset_file_image_callbacks(access, &calls));
-}
 
 /// New files on disk have the format of HDF5 1.10, whose metadata carry checksums. Files in memory have the oldest one, which all
 /// programs read.
@@ -121,7 +112,8 @@ hid_t create_file(const Call& call, const std::string& name, std::vector<std::by
   const Handle access = access_list(call, memory != nullptr);
   call.check(H5Pset_libver_bounds(access, memory != nullptr ? H5F_LIBVER_EARLIEST : H5F_LIBVER_V110, H5F_LIBVER_V110));
   if (memory != nullptr) {
-    keep_in(call, access, *memory);
+    H5FD_file_image_callbacks_t calls{nullptr, nullptr, memory_of_size, keep_memory, same_vector, keep_vector, memory};
+    call.check(H5Pset_file_image_callbacks(access, &calls));
   }
   const hid_t id = H5Fcreate(name.c_str(), H5F_ACC_TRUNC, creation_list(call, H5P_FILE_CREATE), access);
   call.check(id);
@@ -204,6 +196,9 @@ Hdf5File Hdf5File::open(const std::filesystem::path& path) {
   const Call call(name, "cannot be opened as an HDF5 file");
   if (!std::filesystem::exists(path)) {
     call.refuse("there is no such file.");
+  }
+  if (H5Fis_hdf5(name.c_str()) == 0) {
+    call.refuse("cannot be opened as an HDF5 file: it is none.\n  lockstep import makes datasets of CSV, NumPy, PNG and IDX files.");
   }
   const hid_t id = H5Fopen(name.c_str(), H5F_ACC_RDONLY, access_list(call, false));
   call.check(id);

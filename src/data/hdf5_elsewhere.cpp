@@ -49,16 +49,42 @@ std::vector<Filter> filters_of(const Call& call, hid_t creation) {
   return filters;
 }
 
+using GetName = ssize_t (*)(hid_t creation, std::size_t part, char* name, std::size_t size);
+std::string part_name(const Call& call, hid_t creation, std::size_t part, GetName get) {
+  const ssize_t length = get(creation, part, nullptr, 0);
+  call.check(length);
+  std::string name(static_cast<std::size_t>(length) + 1, '\0');
+  call.check(get(creation, part, name.data(), name.size()));
+  name.resize(static_cast<std::size_t>(length));
+  return name;
+}
+
+/// HDF5 follows a virtual dataset that is a part of itself until the memory is used up. Looks in this file alone.
+bool is_part_of_itself(const Call& call, hid_t file, hid_t creation, int depth = 0) {
+  constexpr int kDeepest = 8;
+  std::size_t count = 0;
+  if (H5Pget_layout(creation) != H5D_VIRTUAL) {
+    return false;
+  }
+  call.check(H5Pget_virtual_count(creation, &count));
+  for (std::size_t i = 0; i < count; ++i) {
+    if (part_name(call, creation, i, H5Pget_virtual_filename) != ".") {
+      continue;
+    }
+    const Handle part(H5Dopen2(file, part_name(call, creation, i, H5Pget_virtual_dsetname).c_str(), H5P_DEFAULT), H5Dclose);
+    if (part >= 0 && (depth == kDeepest || is_part_of_itself(call, file, call.need(H5Dget_create_plist(part), H5Pclose), depth + 1))) {
+      return true;
+    }
+  }
+  return false;
+}
+
 /// A missing file of a virtual dataset would be read as zeros. Adds up the bytes of the others, 1 GB for several (a name with %).
 std::string missing_source(const Call& call, hid_t creation, const std::filesystem::path& file, double& bytes) {
   std::size_t count = 0;
   call.check(H5Pget_virtual_count(creation, &count));
   for (std::size_t i = 0; i < count; ++i) {
-    const ssize_t length = H5Pget_virtual_filename(creation, i, nullptr, 0);
-    call.check(length);
-    std::string name(static_cast<std::size_t>(length) + 1, '\0');
-    call.check(H5Pget_virtual_filename(creation, i, name.data(), name.size()));
-    name.resize(static_cast<std::size_t>(length));
+    std::string name = part_name(call, creation, i, H5Pget_virtual_filename);
     std::error_code none;
     const std::filesystem::path beside = file.parent_path() / name;
     const auto size = std::filesystem::file_size(std::filesystem::exists(beside, none) ? beside : std::filesystem::path(name), none);
@@ -92,9 +118,13 @@ std::string trouble_of(const Call& call, const OpenDataset& set, hid_t creation,
     }
   }
   hsize_t size = 0;
-  call.check(H5Fget_filesize(Handle(H5Iget_file_id(set.id), H5Fclose), &size));
+  const Handle whole(H5Iget_file_id(set.id), H5Fclose);
+  call.check(H5Fget_filesize(whole, &size));
   auto bytes = static_cast<double>(size);
   if (found.layout == "virtual") {
+    if (is_part_of_itself(call, whole, creation)) {
+      return fmt::format("{}: {} is virtual, and a part of itself.\n  Make it of other datasets.", file, path);
+    }
     if (const std::string name = missing_source(call, creation, file, bytes); !name.empty()) {
       return fmt::format("{}: {} is virtual, and its part {} is not there: its rows would be read as zeros.\n  Copy that file too.", file,
                          path, name);

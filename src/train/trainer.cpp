@@ -50,7 +50,16 @@ class Trainer {
       progress_.emplace(std::cout, progress_settings());
     }
     try {
-      return train_and_finish();
+      try {
+        communicator_.patience = Communicator::kPatience;
+        start();
+        const bool preempted = train_epochs();
+        communicator_.patience = Communicator::kPatience;
+        return finish(preempted);
+      } catch (const Diverged&) {  // on every worker at the same step: the last good checkpoint may still be under way
+        await_writing();
+        throw;
+      }
     } catch (...) {  // what is destroyed from here on waits, as for a checkpoint that is being written
       if (settings_.failed) {
         settings_.failed();
@@ -60,19 +69,6 @@ class Trainer {
   }
 
  private:
-  TrainResult train_and_finish() {
-    try {
-      communicator_.patience = Communicator::kPatience;
-      start();
-      const bool preempted = train_epochs();
-      communicator_.patience = Communicator::kPatience;
-      return finish(preempted);
-    } catch (const Diverged&) {  // on every worker at the same step: the last good checkpoint may still be under way
-      await_writing();
-      throw;
-    }
-  }
-
   [[nodiscard]] bool leads() const { return communicator_.rank() == 0; }
   [[nodiscard]] bool validates() const { return validation_.has_value() || split_.validation.rows > 0; }
   [[nodiscard]] OrderKind order() const { return settings_.order.value_or(default_order(train_.bytes())); }

@@ -79,6 +79,15 @@ rc=0
 launch/lockstep-run --slurm-script --nodes 8 -- train --data images --run 'a b' >"$work/script" 2>"$work/refused" || rc=$?
 ((rc == 2)) || fail "--slurm-script: exit code $rc for a path with a space" "$work/refused"
 grep -q "'a b' has spaces" "$work/refused" || fail "--slurm-script says nothing of a path with a space" "$work/refused"
+rc=0
+launch/lockstep-run --slurm-script --nodes 8 -- train --data images --run runs/x --hidden '' >"$work/script" 2>"$work/refused" || rc=$?
+((rc == 2)) || fail "--slurm-script: exit code $rc for an empty value" "$work/refused"
+printf 'data = from-config\nepochs = 3\n' >"$work/x.cfg"
+LOCKSTEP=/opt/lockstep launch/lockstep-run --slurm-script -- train --config "$work/x.cfg" --run runs/x >"$work/script"
+# shellcheck disable=SC2016 # the lines of a script
+for line in 'lockstep=${LOCKSTEP:-/opt/lockstep}' 'data=${DATA:-from-config}' "options=\${OPTIONS:---config $work/x.cfg}"; do
+  grep -qF -- "$line" "$work/script" || fail "no line $line" "$work/script"
+done
 launch/lockstep-run --slurm-script --nodes 8 --partition=long -- train --data images --run=runs/x --model mlp --lr 0.1@conv* >"$work/script"
 bash -n "$work/script" || fail "the Slurm script is no script" "$work/script"
 # shellcheck disable=SC2016 # the lines of a script

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <utility>
 
 namespace lockstep::fuzz {
@@ -125,12 +126,13 @@ class Set {
     const Id links(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
     H5Pset_create_intermediate_group(links, 1);
     const Id set(H5Dcreate2(file, plan_.path.c_str(), type_, space, links, creation_, H5P_DEFAULT), H5Dclose);
-    double elements = 1;
-    for (const hsize_t length : plan_.dims) {
-      elements *= static_cast<double>(length);
-    }
+    const auto product = [](const std::vector<hsize_t>& lengths) {
+      return std::accumulate(lengths.begin(), lengths.end(), 1.0, [](double a, hsize_t b) { return a * static_cast<double>(b); });
+    };
+    const double elements = product(plan_.dims);
     const H5T_class_t kind = H5Tget_class(type_);
-    if (set < 0 || unwritten_ || virtual_ || elements > kMostWritten || (kind != H5T_INTEGER && kind != H5T_FLOAT)) {
+    if (set < 0 || unwritten_ || virtual_ || std::max(elements, product(chunk_)) > kMostWritten ||
+        (kind != H5T_INTEGER && kind != H5T_FLOAT)) {
       return;
     }
     plan_.values.resize(static_cast<std::size_t>(elements), 0.0);

@@ -1,6 +1,7 @@
 #include "fuzz/target.hpp"
 
 #include <fmt/format.h>
+#include <hdf5.h>
 #include <stdlib.h>
 
 #include <algorithm>
@@ -35,6 +36,19 @@ class ScratchFolder {
   std::filesystem::path path_;
 };
 
+bool ends_well(const Target& target, std::span<const std::uint8_t> bytes, std::string& what) {
+  try {
+    target.run(bytes);
+  } catch (const Error& error) {
+    what = error.what();
+    return !what.empty();
+  } catch (const std::exception& error) {
+    what = error.what();
+    return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 std::span<const Target> targets() {
@@ -48,16 +62,12 @@ const Target* target_named(std::string_view name) {
 }
 
 bool survives(const Target& target, std::span<const std::uint8_t> bytes, std::string& what) {
-  try {
-    target.run(bytes);
-  } catch (const Error& error) {
-    what = error.what();
-    return !what.empty();
-  } catch (const std::exception& error) {
-    what = error.what();
+  const bool well = ends_well(target, bytes, what);
+  if (H5Fget_obj_count(H5F_OBJ_ALL, H5F_OBJ_ALL) > 0) {
+    what = "HDF5 objects were left open";
     return false;
   }
-  return true;
+  return well;
 }
 
 std::uint8_t Input::byte() {
