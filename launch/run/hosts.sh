@@ -48,19 +48,25 @@ slurm_up() {
   [[ $state != *'*' && $state != down* && $state != fail* && $state != unk* ]]
 }
 
+# short HOST: its name without the domain, as workers tell it; an address stays whole.
+short() { if [[ $1 =~ ^[0-9.]+$ || $1 == *:* ]]; then echo "$1"; else echo "${1%%.*}"; fi; }
+
+# is_here HOST: whether it is this machine.
+is_here() { [[ $1 == localhost || $(short "$1") == "$(short "$HOSTNAME")" ]]; }
+
 # only_here: whether all workers are on this machine.
 only_here() {
   local host
-  for host in "${chosen[@]}"; do [[ $host == localhost || $host == "$HOSTNAME" ]] || return 1; done
+  for host in "${chosen[@]}"; do is_here "$host" || return 1; done
 }
 
-# answers HOST: whether a process can be started there, within 10 s, in the way in which workers are. This machine does.
+# answers HOST: whether a process can be started there, within 10 s (of many hosts later), in the way in which workers are. This machine does.
 answers() {
   local line
-  [[ $1 != localhost && $1 != "$HOSTNAME" ]] || return 0
+  ! is_here "$1" || return 0
   slurm_up "$1" || return 1
   mapfile -t line < <(words_for 1 "$1")
-  timeout -k 2 10 "${line[@]}" true </dev/null >/dev/null 2>&1
+  timeout -k 2 $((10 + ${#hosts[@]} / 4)) "${line[@]}" true </dev/null >/dev/null 2>&1
 }
 
 # those_that_answer HOST...: one a line, in the same order.
@@ -88,7 +94,7 @@ choose_hosts() {
     done
   else
     for host in "${hosts[@]}"; do
-      [[ $host == "$failed_last" ]] || ((${failures[$host]:-0} > 1)) || list+=("$host")
+      [[ $(short "$host") == "$(short "$failed_last")" ]] || ((${failures[$(short "$host")]:-0} > 1)) || list+=("$host")
     done
     ((${#list[@]} == 0)) || mapfile -t chosen < <(those_that_answer "${list[@]}")
     ((${#chosen[@]})) || mapfile -t chosen < <(those_that_answer "${hosts[@]}")
@@ -105,17 +111,17 @@ slots_of() {
 
 # words_for P HOST...: the words that start P workers on these hosts (on this machine, if none is named), one a line.
 words_for() {
-  local count=$1 host names='' i
+  local count=$1 host names=() i IFS=,
   shift
   if (($# == 0)); then
     mpi_line "$count"
   elif [[ $launcher == srun ]]; then
-    for host; do for ((i = 0; i < slots[$host]; i++)); do names+=${names:+,}$host; done; done
+    for host; do for ((i = 0; i < slots[$host]; i++)); do names+=("$host"); done; done
     # "arbitrary" deals the tasks to the nodes as they are listed
     printf '%s\n' srun --overlap --mpi="${SLURM_MPI:-pmix}" --cpu-bind=none --kill-on-bad-exit=1 --ntasks="$count" --distribution=arbitrary \
-      --nodelist="$names"
+      --nodelist="${names[*]:0:count}"
   else
-    for host; do names+=${names:+,}$host:${slots[$host]}; done
-    mpi_hosts_line "$count" "$names"
+    for host; do names+=("$host:${slots[$host]}"); done
+    mpi_hosts_line "$count" "${names[*]}"
   fi
 }

@@ -3,7 +3,8 @@
 # lockstep-run --slurm-script: launch/slurm/train.sbatch filled in. Sourced.
 #
 # What can be filled in is what stands at the script's top: lines  name=${NAME:-value}  and  #SBATCH --name=value.  The training's
-# data, run and threads go there if the script has them, its other options into `options`; options before -- that it lacks are given to sbatch.
+# data, run and threads go there, those of a --config too, its other options into `options`; options before -- that it lacks are given to sbatch.
+# Outside of the project's folder `launch` and `lockstep` become where they are.
 
 # fill NAME VALUE: puts the value of NAME into `script`. Returns 1 where the script has no such variable.
 fill() {
@@ -22,7 +23,7 @@ fill() {
 # direct NAME VALUE: puts a line for sbatch into `script`, in the place of one of that name, or behind the last.
 direct() {
   local last
-  if grep -q "^#SBATCH --$1\b" <<<"$script"; then
+  if grep -qE "^#SBATCH --$1([= ]|$)" <<<"$script"; then
     script=$(awk -v name="$1" -v value="$2" '$0 ~ "^#SBATCH --" name "([= ]|$)" { $0 = "#SBATCH --" name "=" value } { print }' <<<"$script")
   else
     last=$(grep -n '^#SBATCH' <<<"$script" | tail -n 1 | cut -d : -f 1)
@@ -36,8 +37,12 @@ slurm_script() {
   local script given=() options=() word name value i template=$here/../slurm/train.sbatch
   script=$(<"$template") || die "there is no $template"
   script+=$'\n'
-  [[ $PWD/launch -ef $here/.. ]] || fill launch "$(cd "$here/.." && pwd)"
-  [[ ! ${LOCKSTEP:-} ]] || fill lockstep "$LOCKSTEP"
+  if [[ ! $PWD/launch -ef $here/.. ]]; then
+    fill launch "$(cd "$here/.." && pwd)"
+    fill lockstep "$(find_lockstep)" || exit
+  elif [[ ${LOCKSTEP:-} ]]; then
+    fill lockstep "$LOCKSTEP"
+  fi
   while (($#)) && [[ $1 != -- ]]; do
     [[ $1 == --?* ]] || usage_error "--slurm-script: $1 is no option of sbatch, nor a variable of launch/slurm/train.sbatch"
     name=${1#--}

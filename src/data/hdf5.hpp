@@ -76,7 +76,7 @@ class Hdf5File {
 
   /// Writes everything out and closes; the object may then only be destroyed or assigned to.
   void close();
-  /// The bytes of a file in memory, as they would lie on disk. Closes it.
+  /// The bytes of a file made by create_in_memory, as they would lie on disk. Closes it.
   [[nodiscard]] std::vector<std::byte> image();
 
   /// Requires that there is none yet. Parents are created too.

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 #include <functional>
+#include <map>
 #include <numeric>
 
 #include "data/hdf5_call.hpp"
@@ -59,22 +60,25 @@ std::string part_name(const Call& call, hid_t creation, std::size_t part, GetNam
   return name;
 }
 
-/// HDF5 follows a virtual dataset that is a part of itself until the memory is used up. Looks in this file alone.
-bool is_part_of_itself(const Call& call, hid_t file, hid_t creation, int depth = 0) {
-  constexpr int kDeepest = 8;
+/// HDF5 follows a virtual dataset that is a part of itself until the memory is used up. Looks in this file alone; `seen` are the datasets
+/// that were begun with, and whether they were ended.
+bool is_part_of_itself(const Call& call, hid_t file, const std::string& name, hid_t creation, std::map<std::string, bool>& seen) {
   std::size_t count = 0;
-  if (H5Pget_layout(creation) != H5D_VIRTUAL) {
-    return false;
+  if (H5Pget_layout(creation) == H5D_VIRTUAL) {
+    call.check(H5Pget_virtual_count(creation, &count));
   }
-  call.check(H5Pget_virtual_count(creation, &count));
   for (std::size_t i = 0; i < count; ++i) {
-    if (part_name(call, creation, i, H5Pget_virtual_filename) != ".") {
+    const std::string of = part_name(call, creation, i, H5Pget_virtual_filename);
+    if (of != "." && std::filesystem::path(of).filename() != name) {
       continue;
     }
-    const Handle part(H5Dopen2(file, part_name(call, creation, i, H5Pget_virtual_dsetname).c_str(), H5P_DEFAULT), H5Dclose);
-    if (part >= 0 && (depth == kDeepest || is_part_of_itself(call, file, call.need(H5Dget_create_plist(part), H5Pclose), depth + 1))) {
+    const auto [part, fresh] = seen.try_emplace(part_name(call, creation, i, H5Pget_virtual_dsetname), false);
+    const Handle set(H5Dopen2(file, part->first.c_str(), H5P_DEFAULT), H5Dclose);
+    const auto deeper = [&] { return is_part_of_itself(call, file, name, call.need(H5Dget_create_plist(set), H5Pclose), seen); };
+    if (fresh ? set >= 0 && deeper() : !part->second) {
       return true;
     }
+    part->second = true;
   }
   return false;
 }
@@ -122,7 +126,8 @@ std::string trouble_of(const Call& call, const OpenDataset& set, hid_t creation,
   call.check(H5Fget_filesize(whole, &size));
   auto bytes = static_cast<double>(size);
   if (found.layout == "virtual") {
-    if (is_part_of_itself(call, whole, creation)) {
+    std::map<std::string, bool> seen;
+    if (is_part_of_itself(call, whole, std::filesystem::path(file).filename(), creation, seen)) {
       return fmt::format("{}: {} is virtual, and a part of itself.\n  Make it of other datasets.", file, path);
     }
     if (const std::string name = missing_source(call, creation, file, bytes); !name.empty()) {

@@ -200,10 +200,9 @@ void agree_on_experiment(Communicator& communicator, const std::string& text) {
 
 void check_finite(const FlatLayout& layout, std::span<const float> flat) {
   if (const auto tensor = first_non_finite(layout, flat)) {
-    throw Diverged(
-        fmt::format("the update made {} infinite or NaN.\n"
-                    "  A smaller --lr is the usual cure. The last checkpoint, if there is one, is kept.",
-                    *tensor));
+    throw Error(ExitCode::diverged, fmt::format("the update made {} infinite or NaN.\n"
+                                                "  A smaller --lr is the usual cure. The last checkpoint, if there is one, is kept.",
+                                                *tensor));
   }
 }
 

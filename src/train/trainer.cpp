@@ -57,7 +57,10 @@ class Trainer {
         communicator_.patience = Communicator::kPatience;
         return finish(preempted);
       } catch (const Diverged&) {  // on every worker at the same step: the last good checkpoint may still be under way
-        await_writing();
+        try {
+          await_writing();
+        } catch (const Error&) {  // what came first is told
+        }
         throw;
       }
     } catch (...) {  // what is destroyed from here on waits, as for a checkpoint that is being written
@@ -194,8 +197,6 @@ class Trainer {
     static_cast<void>(engine_.parameters());  // until the step is settled its messages have the communicator
     if (wait) {
       await_writing();
-    } else if (leads()) {
-      store_.wait();
     }
     const CheckpointStore::Shared now = best_ != nullptr && best_->step == step_ ? best_ : snapshot();
     const CheckpointStore::Shared best = std::exchange(best_, nullptr);

@@ -332,16 +332,17 @@ TEST(Elsewhere, AVirtualDatasetMayBeOfItsOwnFileButNotOfItself) {
     file.add("/x", H5T_IEEE_F32LE, {4}, {1, 2, 3, 4});
     const hsize_t rows = 4;
     const hid_t space = H5Screate_simple(1, &rows, nullptr);
-    for (const auto& [name, of] : {std::pair{"/copy", "/x"}, {"/self", "/self"}, {"/one", "/other"}, {"/other", "/one"}}) {
+    for (const auto& [name, of] :
+         {std::pair{"/copy", "/x"}, {"/self", "/self"}, {"/named", "/named"}, {"/one", "/other"}, {"/other", "/one"}}) {
       const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
-      ASSERT_GE(H5Pset_virtual(creation, space, ".", of, space), 0);
+      ASSERT_GE(H5Pset_virtual(creation, space, std::string(of) == "/named" ? "whole.h5" : ".", of, space), 0);
       H5Dclose(H5Dcreate2(file.id(), name, H5T_IEEE_F32LE, space, H5P_DEFAULT, creation, H5P_DEFAULT));
       H5Pclose(creation);
     }
     H5Sclose(space);
   }
   EXPECT_EQ(values_of<float>(Dataset::open(DataFiles{{path}, {input("/copy")}}), "features"), (std::vector<float>{1, 2, 3, 4}));
-  for (const char* const name : {"/self", "/one"}) {
+  for (const char* const name : {"/self", "/named", "/one"}) {
     expect_contains(message_of([&] {
                       Dataset::open(DataFiles{{path}, {input(name)}});
                     }),

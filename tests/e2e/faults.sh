@@ -48,6 +48,16 @@ unset LD_PRELOAD
 ends writing 1 0 ', step [0-9]+: .* of lane [0-9]+: '
 ((SECONDS - begin < 45)) || fail "the fault was told once the checkpoint was written" "$work/writing.log"
 
+# A loss that is no number, while the checkpoint before takes long to be written: it is kept.
+export FAULT=0:slow:2 LD_PRELOAD=$work/fault.so
+before=("${options[@]}")
+options=(--model mlp --hidden "64,32" --activation elu --lr 1e6 --batch 48 --lanes 8 --epochs 3 --checkpoint-every 1)
+start diverged 2 1
+options=("${before[@]}")
+unset LD_PRELOAD
+ends diverged 6 0 ', step [0-9]+: the loss is no longer a finite number'
+compgen -G "$work/diverged/checkpoints/step-*.h5" >/dev/null || fail "no checkpoint was kept" "$work/diverged.log"
+
 # No space for the end of rank 0's third checkpoint of 9.6 MB; the ones before stay.
 export FAULT=0:full:25 LD_PRELOAD=$work/fault.so
 start full 2 1

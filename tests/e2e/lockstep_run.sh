@@ -88,6 +88,11 @@ LOCKSTEP=/opt/lockstep launch/lockstep-run --slurm-script -- train --config "$wo
 for line in 'lockstep=${LOCKSTEP:-/opt/lockstep}' 'data=${DATA:-from-config}' "options=\${OPTIONS:---config $work/x.cfg}"; do
   grep -qF -- "$line" "$work/script" || fail "no line $line" "$work/script"
 done
+(cd / && "$root/launch/lockstep-run" --slurm-script -- train --data images --run runs/x) >"$work/script"
+# shellcheck disable=SC2016 # the lines of a script
+for line in 'launch=${LAUNCH:-'"$root/launch}" 'lockstep=${LOCKSTEP:-'"$(realpath "$lockstep")}"; do
+  grep -qF -- "$line" "$work/script" || fail "elsewhere: no line $line" "$work/script"
+done
 launch/lockstep-run --slurm-script --nodes 8 --partition=long -- train --data images --run=runs/x --model mlp --lr 0.1@conv* >"$work/script"
 bash -n "$work/script" || fail "the Slurm script is no script" "$work/script"
 # shellcheck disable=SC2016 # the lines of a script
