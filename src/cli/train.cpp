@@ -286,8 +286,10 @@ int train_with(const Options& options, Communicator& communicator, const ModelMa
       write_result(settings, result);
       const std::filesystem::path report = settings.run / "report.html";
       write_report({&settings.run, 1}, report);
-      std::cout << fmt::format("parameter hash  {}\nsamples/s       {:.0f}\nrun folder      {}\nreport          {}\n",
-                               result.parameter_hash, result.samples_per_second, settings.run.string(), report.string());
+      const std::string speed =
+          result.samples_per_second > 0 ? fmt::format("{:.0f}", result.samples_per_second) : "- (nothing left to train)";
+      std::cout << fmt::format("parameter hash  {}\nsamples/s       {}\nrun folder      {}\nreport          {}\n", result.parameter_hash,
+                               speed, settings.run.string(), report.string());
     }
     std::cout.flush();
   }

@@ -2,6 +2,8 @@
 
 #include <numeric>
 
+#include "runtime/aligned.hpp"
+
 namespace lockstep {
 namespace {
 
@@ -76,12 +78,12 @@ void gather_pieces(Communicator& communicator, const Pieces& pieces, std::span<f
     for_each_range(w, [&](auto, std::int64_t count) { mine += static_cast<std::size_t>(count); });
     most = std::max(most, mine);
   }
-  std::vector<float> mine(most), all(most * static_cast<std::size_t>(pieces.workers()));
-  auto to = mine.begin();
+  const AlignedFloats mine(most), all(most * static_cast<std::size_t>(pieces.workers()));  // huge pages: they are new each time
+  float* to = mine.data();
   for_each_range(communicator.rank(), [&](auto begin, std::int64_t count) { to = std::copy_n(begin, count, to); });
-  communicator.all_gather(std::as_bytes(std::span(mine)), std::as_writable_bytes(std::span(all)), {.what = "gathering optimizer state"});
+  communicator.all_gather(std::as_bytes(mine.span()), std::as_writable_bytes(all.span()), {.what = "gathering optimizer state"});
   for (int w = 0; w < pieces.workers(); ++w) {
-    auto from = all.begin() + static_cast<std::ptrdiff_t>(most) * w;
+    const float* from = all.data() + most * static_cast<std::size_t>(w);
     for_each_range(w, [&](auto begin, std::int64_t count) {
       std::copy_n(from, count, begin);
       from += count;

@@ -216,8 +216,7 @@ Hdf5File Hdf5File::create_in_memory(std::vector<std::byte> memory) {
   const Call call(what, "cannot be created");
   auto bytes = std::make_unique<std::vector<std::byte>>(std::move(memory));
   bytes->clear();
-  const hid_t id = create_file(call, memory_name(), bytes.get());
-  Hdf5File file(what, id);
+  Hdf5File file(what, create_file(call, memory_name(), bytes.get()));
   file.memory_ = std::move(bytes);
   return file;
 }
