@@ -5,8 +5,8 @@
 
 hosts=()           # in the order of the file, or of Slurm
 declare -A slots=() # workers of each
-declare -A failures=() # times that each was named as the one that failed
-failed_last=''     # the host that the last attempt failed by
+declare -A failures=() # times that each was the one that failed
+failed_last=''     # the one that the last attempt failed by
 
 # read_hostfile FILE: lines as Open MPI and MPICH have them: HOST, HOST slots=N, HOST:N.
 read_hostfile() {
@@ -51,6 +51,21 @@ slurm_up() {
 # short HOST: its name without the domain, as workers tell it; an address stays whole.
 short() { if [[ $1 =~ ^[0-9.]+$ || $1 == *:* ]]; then echo "$1"; else echo "${1%%.*}"; fi; }
 
+# addresses_of HOST: one a line.
+addresses_of() { getent ahosts "$1" | awk '{ print $1 }' | sort -u; }
+
+# listed HOST: as `hosts` names the host that workers or the launcher name so (by another name, or by its address); HOST where none is it.
+listed() {
+  local host
+  for host in "${hosts[@]}"; do
+    [[ $(short "$host") != "$(short "$1")" ]] || { echo "$host" && return; }
+  done
+  for host in "${hosts[@]}"; do
+    [[ ! $(comm -12 <(addresses_of "$host") <(addresses_of "$1")) ]] || { echo "$host" && return; }
+  done
+  echo "$1"
+}
+
 # is_here HOST: whether it is this machine.
 is_here() { [[ $1 == localhost || $(short "$1") == "$(short "$HOSTNAME")" ]]; }
 
@@ -94,7 +109,7 @@ choose_hosts() {
     done
   else
     for host in "${hosts[@]}"; do
-      [[ $(short "$host") == "$(short "$failed_last")" ]] || ((${failures[$(short "$host")]:-0} > 1)) || list+=("$host")
+      [[ $host == "$failed_last" ]] || ((${failures[$host]:-0} > 1)) || list+=("$host")
     done
     ((${#list[@]} == 0)) || mapfile -t chosen < <(those_that_answer "${list[@]}")
     ((${#chosen[@]})) || mapfile -t chosen < <(those_that_answer "${hosts[@]}")
