@@ -34,7 +34,7 @@ direct() {
 
 # slurm_script [--NAME VALUE...] -- train [OPTION...]: prints it.
 slurm_script() {
-  local script given=() options=() word name value i template=$here/../slurm/train.sbatch
+  local script given=() options=() word name value known i template=$here/../slurm/train.sbatch
   script=$(<"$template") || die "there is no $template"
   script+=$'\n'
   if [[ ! $PWD/launch -ef $here/.. ]]; then
@@ -52,7 +52,11 @@ slurm_script() {
       [[ ${2:---} != -- ]] || usage_error "--$name needs a value"
       value=$2 && shift
     fi
-    fill "$name" "$value" || direct "$name" "$value"
+    fill "$name" "$value" || {
+      known=$(sbatch --help 2>/dev/null) # empty where there is no Slurm, or none that is set up
+      [[ ! $known || $known =~ --${name}[^-a-z] ]] || usage_error "--slurm-script: --$name is no option of sbatch, nor a variable of launch/slurm/train.sbatch"
+      direct "$name" "$value"
+    }
     shift
   done
   [[ ${1:-} == -- && ${2:-} == train ]] || usage_error "--slurm-script: behind its own options: -- train OPTION..."

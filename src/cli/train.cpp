@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -188,6 +189,19 @@ std::optional<Model> model_of_run(const std::filesystem::path& run, Communicator
 /// Makes the model for a dataset. None: the one that the options ask for; where they ask for none, the run folder's.
 using ModelMaker = std::function<Model(const Dataset&)>;
 
+/// Refuses a model that this machine cannot hold, before it takes the memory of all else that runs here.
+void require_memory(const Model& model) {
+  constexpr double gib = 1U << 30;
+  const double wanted = sizeof(float) * static_cast<double>(model.parameter_count()) / gib;
+  const double memory = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE)) / gib;
+  if (wanted > memory) {
+    throw UsageError(
+        fmt::format("the model's {} parameters alone take {:.0f} GiB, and this machine has {:.0f} GiB of memory.\n"
+                    "  Give it narrower or fewer layers.",
+                    model.parameter_count(), wanted, memory));
+  }
+}
+
 /// The model to train. Where it is the run folder's, `settings.config` says nothing of a model.
 Model model_to_train(const Options& options, Communicator& communicator, const ModelMaker& make, const Dataset& training,
                      TrainSettings& settings) {
@@ -199,6 +213,7 @@ Model model_to_train(const Options& options, Communicator& communicator, const M
     }
   }
   Model model = make ? make(training) : model_for(values, training);
+  require_memory(model);
   if (values.contains("freeze")) {
     model = freeze(model, split_names(values["freeze"].as<std::string>()));
   }

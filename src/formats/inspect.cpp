@@ -149,14 +149,15 @@ std::string storage_lines(const Dataset& dataset) {
   return text;
 }
 
-std::string normalisation_lines(const std::string& field, const Statistics& statistics) {
+std::string normalisation_lines(const Field& field, const Statistics& statistics) {
+  const char* const what = field.sample.rank() > 1 ? "channel" : "column";
   std::string text;
   for (std::size_t c = 0; c < statistics.mean.size(); ++c) {
     if (c == kMostClassesShown) {
-      return text + fmt::format("  … and {} more of {}\n", statistics.mean.size() - c, field);
+      return text + fmt::format("  … and {} more of {}\n", statistics.mean.size() - c, field.name);
     }
-    text += fmt::format("  {} are normalised with mean {:.6g} and deviation {:.6g}{}\n", field, statistics.mean[c], statistics.std[c],
-                        statistics.mean.size() > 1 ? fmt::format(" in channel {}", c) : "");
+    text += fmt::format("  {} are normalised with mean {:.6g} and deviation {:.6g}{}\n", field.name, statistics.mean[c], statistics.std[c],
+                        statistics.mean.size() > 1 ? fmt::format(" in {} {}", what, c) : "");
   }
   return text;
 }
@@ -178,7 +179,7 @@ std::string inspect_dataset(const Dataset& dataset, const InspectOptions& option
                                : fmt::format("{:.6g} … {:.6g}, mean {:.6g}\n", summary.least, summary.greatest, summary.mean);
   }
   for (const Field& field : dataset.fields()) {
-    text += normalisation_lines(field.name, dataset.statistics(field.name));
+    text += normalisation_lines(field, dataset.statistics(field.name));
   }
   if (!dataset.readings().empty()) {
     text += storage_lines(dataset);

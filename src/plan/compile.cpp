@@ -103,25 +103,22 @@ std::vector<PlanStep> cut_rows(const PlanStep& whole, const LaidOut& laid, int i
   return parts;
 }
 
-bool reads_parameters(const PlanStep& step, const FlatLayout& flat, int bucket) {
-  for (std::size_t i = 0; i < step.in.size(); ++i) {
-    const auto begin = static_cast<std::int64_t>(step.in[i].at);
-    if (step.in[i].zone != Place::Zone::parameters) {
-      continue;
-    }
-    const auto tensor = std::ranges::find(flat.tensors, begin, &FlatTensor::offset);
-    for (const FlatRange& range : flat.buckets[static_cast<std::size_t>(bucket)]) {
-      if (range.begin < begin + tensor->count && begin < range.end) {
-        return true;
+/// The buckets of the parameters that a step reads, in ascending order.
+std::vector<int> buckets_read(const PlanStep& step, const FlatLayout& flat) {
+  std::set<int> buckets;
+  for (const Place& place : step.in) {
+    if (place.zone == Place::Zone::parameters) {
+      const FlatTensor& tensor = *std::ranges::find(flat.tensors, static_cast<std::int64_t>(place.at), &FlatTensor::offset);
+      for (int b = flat.bucket_of(tensor.offset); b <= flat.bucket_of(tensor.offset + tensor.count - 1); ++b) {
+        buckets.insert(b);
       }
     }
   }
-  return false;
+  return {buckets.begin(), buckets.end()};
 }
 
 /// Which buckets each step needs and opens, and how many are complete after it: from then on others may sum and update them.
 void mark_buckets(std::vector<PlanStep>& steps, const FlatLayout& flat, int& ring) {
-  const auto buckets = static_cast<int>(flat.buckets.size());
   std::vector<std::size_t> done_at(flat.buckets.size(), 0);
   for (std::size_t s = 0; s < steps.size(); ++s) {
     for (const Place& place : steps[s].out) {
@@ -130,15 +127,13 @@ void mark_buckets(std::vector<PlanStep>& steps, const FlatLayout& flat, int& rin
         done_at[static_cast<std::size_t>(place.bucket)] = s;
       }
     }
-    for (int b = 0; b < buckets; ++b) {
-      if (reads_parameters(steps[s], flat, b)) {
-        steps[s].needs.push_back(b);
-        done_at[static_cast<std::size_t>(b)] = s;
-      }
+    steps[s].needs = buckets_read(steps[s], flat);
+    for (const int b : steps[s].needs) {
+      done_at[static_cast<std::size_t>(b)] = s;
     }
   }
   std::size_t latest = 0;
-  for (int b = 0; b < buckets; ++b) {
+  for (int b = 0; b < std::ssize(done_at); ++b) {
     latest = std::max(latest, done_at[static_cast<std::size_t>(b)]);
     steps[latest].buckets_done = b + 1;
   }

@@ -7,6 +7,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <set>
 #include <string_view>
 
@@ -25,6 +26,7 @@ using Json = nlohmann::ordered_json;
 constexpr std::int64_t kFormat = 1;
 constexpr std::string_view kMagic = "lockstep-sha256:";
 constexpr std::size_t kTrailer = 64;
+constexpr std::size_t kTensorHeader = 4096;  ///< more than what HDF5 writes beside the values of a tensor
 constexpr const char* kNonFinite = "non-finite";
 
 /// JSON has no NaN and no infinity: such numbers become {"non-finite": "nan"}, "inf" or "-inf".
@@ -146,6 +148,13 @@ std::vector<NamedTensor> model_of(const Checkpoint& checkpoint) {
 }
 
 std::vector<std::byte> serialize(const Checkpoint& checkpoint, std::vector<std::byte> memory) {
+  std::size_t size = std::size_t{1} << 20;  // of all but the tensors
+  for (const std::vector<NamedTensor>* tensors : {&checkpoint.parameters, &checkpoint.optimizer}) {
+    for (const NamedTensor& tensor : *tensors) {
+      size += tensor.values.size() * sizeof(float) + kTensorHeader;
+    }
+  }
+  memory.reserve(size);  // HDF5 itself could not tell that there is not so much memory
   Hdf5File file = Hdf5File::create_in_memory(std::move(memory));
   file.set_attribute("lockstep_checkpoint", kFormat);
   file.set_attribute("epoch", static_cast<std::int64_t>(checkpoint.epoch));
@@ -159,8 +168,7 @@ std::vector<std::byte> serialize(const Checkpoint& checkpoint, std::vector<std::
   write_tensors(file, "parameters", checkpoint.parameters);
   write_tensors(file, "optimizer", checkpoint.optimizer);
   std::vector<std::byte> bytes = file.image();
-  const std::array<std::byte, kTrailer> trailer = trailer_of(bytes);
-  bytes.insert(bytes.end(), trailer.begin(), trailer.end());
+  std::ranges::copy(trailer_of(bytes), std::back_inserter(bytes));
   return bytes;
 }
 

@@ -130,10 +130,7 @@ std::optional<Checkpoint> CheckpointStore::load_latest(const std::function<void(
 
 std::optional<Checkpoint> CheckpointStore::load_best() const {
   const fs::path file = folder_ / kBest;
-  if (!fs::exists(file)) {
-    return std::nullopt;
-  }
-  return parse(read_whole_file(file), file.string());
+  return fs::exists(file) ? std::optional(parse(read_whole_file(file), file.string())) : std::nullopt;
 }
 
 }  // namespace lockstep

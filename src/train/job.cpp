@@ -294,13 +294,13 @@ std::string describe_job(const Communicator& communicator, const Model& model, c
     hosts.insert(communicator.host(w));
   }
   const int threads = std::accumulate(job.threads_per_worker.begin(), job.threads_per_worker.end(), 0);
+  const auto counted = [](auto n, const char* what) { return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s"); };
   std::string text = fmt::format(
-      "{} parameters in {} bucket{}; {} worker{} ({} thread{}) on {}; batch {} in {} lane{} of {:.4g} samples, "
+      "{} parameters in {}; {} ({}) on {}; batch {} in {} of {:.4g} samples, "
       "price of lanes {:.2f} (a step's estimated time over that in one lane)",
-      model.parameter_count(), layout.buckets.size(), layout.buckets.size() == 1 ? "" : "s", communicator.size(),
-      communicator.size() == 1 ? "" : "s", threads, threads == 1 ? "" : "s",
-      hosts.size() <= 4 ? fmt::format("{}", fmt::join(hosts, ", ")) : fmt::format("{} hosts", hosts.size()), batch, job.lanes,
-      job.lanes == 1 ? "" : "s", static_cast<double>(batch) / job.lanes, estimated_price(lane_cost(model), batch, job.lanes));
+      model.parameter_count(), counted(layout.buckets.size(), "bucket"), counted(communicator.size(), "worker"), counted(threads, "thread"),
+      hosts.size() <= 4 ? fmt::format("{}", fmt::join(hosts, ", ")) : counted(hosts.size(), "host"), batch, counted(job.lanes, "lane"),
+      static_cast<double>(batch) / job.lanes, estimated_price(lane_cost(model), batch, job.lanes));
   if (model.least_lane() > 1) {
     text += fmt::format("\nbatch norm sees one lane: {:.4g} samples, not {}", static_cast<double>(batch) / job.lanes, batch);
   }
@@ -308,8 +308,8 @@ std::string describe_job(const Communicator& communicator, const Model& model, c
     text += fmt::format("\neach thread of rank 0 stays on a core of its own: {}", fmt::join(job.cores, ", "));
   }
   if (threads > job.lanes) {
-    text +=
-        fmt::format("\nwarning: {} threads are more than {} lanes; {} of them have nothing to do", threads, job.lanes, threads - job.lanes);
+    text += fmt::format("\nwarning: {} threads are more than {}; there is nothing to do for {} of them", threads,
+                        counted(job.lanes, "lane"), threads - job.lanes);
   }
   return text;
 }

@@ -72,6 +72,17 @@ start memory 2 1 --cache 1MiB
 unset LD_PRELOAD
 ends memory 5 1 ', step [0-9]+: .*out of memory'
 
+# None for a checkpoint's bytes: that is no fault of the data either.
+before=("${options[@]}")
+options=(--model mlp --hidden 512 --batch 48 --lanes 8 --epochs 500 --checkpoint-every 5)
+for wish in 6 7 8; do
+  export FAULT=0:memory:$wish LD_PRELOAD=$work/fault.so
+  start "memory$wish" 1 1
+  unset LD_PRELOAD
+  ends "memory$wish" 5 0 ', step [0-9]+: out of memory'
+done
+options=("${before[@]}")
+
 # A checkpoint that takes longer to write than the deadline: nobody takes rank 0 for lost, neither in between nor at the end. The last one is
 # also the best.
 export FAULT=0:slow:3 LD_PRELOAD=$work/fault.so

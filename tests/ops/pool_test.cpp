@@ -17,6 +17,10 @@ struct PoolCase {
   [[nodiscard]] Shape y() const { return windows_on(type(), attrs(), "test").y(); }
 };
 
+struct Window {
+  std::int64_t size, stride, padding;
+};
+
 const std::vector<PoolCase> kCases{
     {{2, 32, 8, 8}, 2, 2, 0}, {{1, 16, 7, 9}, 3, 2, 1}, {{2, 48, 5, 5}, 3, 1, 1}, {{1, 16, 6, 6}, 2, 3, 0},
     {{3, 16, 1, 1}, 1, 1, 0}, {{1, 16, 9, 9}, 9, 1, 0}, {{1, 16, 5, 6}, 4, 2, 2},
@@ -81,9 +85,9 @@ TEST(AveragePool, KernelsMatchReferenceInAllLayouts) {
 
 TEST(Pools, GradientAndSecondGradient) {
   for (const bool most : {true, false}) {
-    for (const auto& [window, stride, padding] : std::vector<std::array<std::int64_t, 3>>{{2, 2, 0}, {3, 2, 1}, {2, 1, 0}}) {
+    for (const Window w : {Window{2, 2, 0}, {3, 2, 1}, {2, 1, 0}}) {
       const auto build = [=](Graph&, const std::vector<Value>& p) {
-        return most ? max_pool(p[0], window, stride, padding) : average_pool(p[0], window, stride, padding);
+        return most ? max_pool(p[0], w.size, w.stride, w.padding) : average_pool(p[0], w.size, w.stride, w.padding);
       };
       expect_gradient({{{2, 2, 5, 4}}, build});
       expect_second_gradient({{{1, 2, 5, 4}}, [&](Graph& g, const std::vector<Value>& p) { return tanh(build(g, p)); }});
@@ -115,9 +119,10 @@ TEST(Pools, MatchTorch) {
 }
 
 TEST(Pools, RefuseWindowsThatDoNotFit) {
-  for (const auto& [window, stride, padding] : std::vector<std::array<std::int64_t, 3>>{{6, 1, 0}, {2, 0, 0}, {3, 1, 2}, {0, 1, 0}}) {
-    expect_shape_error({{1, 1, 5, 5}}, [=](Graph&, const std::vector<Value>& p) { return max_pool(p[0], window, stride, padding); });
-    expect_shape_error({{1, 1, 5, 5}}, [=](Graph&, const std::vector<Value>& p) { return average_pool(p[0], window, stride, padding); });
+  for (const Window w : {Window{6, 1, 0}, {2, 0, 0}, {3, 1, 2}, {0, 1, 0}}) {
+    expect_shape_error({{1, 1, 5, 5}}, [=](Graph&, const std::vector<Value>& p) { return max_pool(p[0], w.size, w.stride, w.padding); });
+    expect_shape_error({{1, 1, 5, 5}},
+                       [=](Graph&, const std::vector<Value>& p) { return average_pool(p[0], w.size, w.stride, w.padding); });
   }
   expect_shape_error({{1, 1, 40, 40}}, [](Graph&, const std::vector<Value>& p) { return max_pool(p[0], 17, 17); });
   expect_shape_error({{5, 5}}, [](Graph&, const std::vector<Value>& p) { return max_pool(p[0], 2, 2); });
