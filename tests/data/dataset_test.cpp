@@ -14,26 +14,12 @@ namespace lockstep {
 namespace {
 
 using testing::expect_contains;
+using testing::flip_bit_of_row;
 using testing::make_dataset;
 using testing::message_of;
 using testing::sample_label;
 using testing::sample_value;
 using testing::TemporaryFolder;
-
-/// Flips one bit in the stored features of a row, as a failing disk would.
-void flip_byte_of_row(const std::filesystem::path& shard, std::int64_t row) {
-  std::vector<char> bytes = testing::file_bytes(shard);
-  std::vector<char> pattern;
-  for (std::int64_t r = row; r < row + 3; ++r) {
-    for (std::int64_t j = 0; j < 6; ++j) {
-      pattern.push_back(static_cast<char>(sample_value(r, j)));
-    }
-  }
-  const auto found = std::ranges::search(bytes, pattern);
-  ASSERT_FALSE(found.empty());
-  *found.begin() = static_cast<char>(*found.begin() ^ 4);
-  testing::write_bytes(shard, bytes);
-}
 
 TEST(Dataset, RowsComeBackFromSeveralShards) {
   const TemporaryFolder folder;
@@ -75,7 +61,7 @@ TEST(Dataset, ChecksumDependsOnContentAndStatistics) {
 TEST(Dataset, DamagedRowsAreNamed) {
   const TemporaryFolder folder;
   const Dataset data = make_dataset(folder.path() / "d", 400, {.chunk_rows = 16, .rows_per_shard = 208});
-  flip_byte_of_row(folder.path() / "d" / "shard-00001.h5", 208 + 20);
+  flip_bit_of_row(folder.path() / "d" / "shard-00001.h5", 208 + 20);
   const std::string message = message_of([&] {
     for (std::size_t c = 0; c < data.chunks().size(); ++c) {
       static_cast<void>(data.read_chunk(c));

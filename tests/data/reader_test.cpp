@@ -12,6 +12,7 @@ namespace lockstep {
 namespace {
 
 using testing::expect_contains;
+using testing::flip_bit_of_row;
 using testing::make_dataset;
 using testing::message_of;
 using testing::sample_value;
@@ -150,15 +151,7 @@ TEST(BatchReader, DamageReachesTheConsumerAfterTheGoodSteps) {
   const TemporaryFolder folder;
   const Dataset data = make_dataset(folder.path() / "d", 300, usual());
   const auto shard = folder.path() / "d" / "shard-00000.h5";
-  std::vector<char> bytes = testing::file_bytes(shard);
-  std::vector<char> pattern;
-  for (std::int64_t i = 0; i < 18; ++i) {
-    pattern.push_back(static_cast<char>(sample_value(200 + i / 6, i % 6)));
-  }
-  const auto found = std::ranges::search(bytes, pattern);
-  ASSERT_FALSE(found.empty());
-  *found.begin() = static_cast<char>(*found.begin() ^ 1);
-  testing::write_bytes(shard, bytes);
+  flip_bit_of_row(shard, 200);
   const StepTable table(300, 10, 1);
   BatchReader reader(std::make_shared<ChunkCache>(data, 0), table, {.rows = {0, 300}, .order = OrderKind::sequential});
   int steps = 0;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -67,6 +68,19 @@ inline std::vector<char> file_bytes(const std::filesystem::path& path) {
 
 inline void write_bytes(const std::filesystem::path& path, const std::vector<char>& bytes) {
   std::ofstream(path, std::ios::binary).write(bytes.data(), std::ssize(bytes));
+}
+
+/// Flips one bit in the stored features of a row of `make_dataset`'s, as a failing disk would.
+inline void flip_bit_of_row(const std::filesystem::path& shard, std::int64_t row) {
+  std::vector<char> bytes = file_bytes(shard);
+  std::vector<char> pattern;
+  for (std::int64_t i = 0; i < 18; ++i) {
+    pattern.push_back(static_cast<char>(sample_value(row + i / 6, i % 6)));
+  }
+  const auto found = std::search(bytes.begin(), bytes.end(), pattern.begin(), pattern.end());
+  ASSERT_NE(found, bytes.end());
+  *found = static_cast<char>(*found ^ 4);
+  write_bytes(shard, bytes);
 }
 
 /// The text of the Error that `action` throws; fails the test if it throws none.
