@@ -199,6 +199,31 @@ void add_model_options(po::options_description& options) {
           "heads", po::value<std::int64_t>()->default_value(0), "gpt: of each block; 0: 4");
 }
 
+namespace {
+
+/// Refuses what a model would not heed; a file says all of its model.
+void refuse_unheeded(const ModelOptions& options) {
+  struct Use {
+    std::string_view option;
+    bool given;
+    std::string_view models;
+  };
+  const ModelOptions usual;
+  for (const Use& use : {Use{"hidden", options.hidden != usual.hidden, "mlp"},
+                         {"activation", options.activation != usual.activation, "mlp or cnn"},
+                         {"dropout", options.dropout != usual.dropout, "mlp or cnn"},
+                         {"batch-norm", options.batch_norm, "mlp or cnn"},
+                         {"depth", options.depth != usual.depth, "resnet20 or gpt"},
+                         {"width", options.width != usual.width, "resnet20 or gpt"},
+                         {"heads", options.heads != usual.heads, "gpt"}}) {
+    if (use.given && use.models.find(options.name) == std::string_view::npos) {
+      throw UsageError(fmt::format("--{} is for the model {}; {} has no such option", use.option, use.models, options.name));
+    }
+  }
+}
+
+}  // namespace
+
 ModelOptions model_options(const po::variables_map& values, const Shape& sample, std::int64_t classes) {
   ModelOptions options;
   options.name = values["model"].as<std::string>();
@@ -211,6 +236,7 @@ ModelOptions model_options(const po::variables_map& values, const Shape& sample,
   options.depth = values["depth"].as<std::int64_t>();
   options.width = values["width"].as<std::int64_t>();
   options.heads = values["heads"].as<std::int64_t>();
+  refuse_unheeded(options);
   return options;
 }
 
@@ -219,6 +245,7 @@ std::optional<Model> model_from_file(const po::variables_map& values) {
   if (!file.ends_with(".json")) {
     return std::nullopt;
   }
+  static_cast<void>(model_options(values, {}, 0));  // there are none
   std::ifstream in = open_text("model", file);
   try {
     return Model::from_json({std::istreambuf_iterator<char>(in), {}});

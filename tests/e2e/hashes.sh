@@ -7,9 +7,12 @@ model=$1 lanes=$2
 # A prime number of samples: the last steps of an epoch are short, and some lanes get fewer samples than others.
 samples=751
 [[ $model != mlp ]] || samples=1501
-options=(--model "$model" --dropout 0.2 --batch-norm --batch 48 --lanes "$lanes" --limit "$samples" --epochs 2 --seed 7 --lr 0.05 --momentum 0.9)
-[[ $model != mlp ]] || options+=(--hidden "96,40")
-[[ $model != resnet20 ]] || options+=(--depth 1 --width 4)
+options=(--model "$model" --batch 48 --lanes "$lanes" --limit "$samples" --epochs 2 --seed 7 --lr 0.05 --momentum 0.9)
+case $model in
+  mlp) options+=(--dropout 0.2 --batch-norm --hidden "96,40") ;;
+  cnn) options+=(--dropout 0.2 --batch-norm) ;;
+  resnet20) options+=(--depth 1 --width 4) ;;
+esac
 
 printf 'model %s, %s lanes, %s samples, 2 epochs; m: by messages\n%-3s %-3s %-4s %-16s %s\n' "$model" "$lanes" "$samples" P T s 'SHA-256 of model' 'parameter hash of each epoch'
 first=''

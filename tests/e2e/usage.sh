@@ -10,6 +10,7 @@ expect_code 2 'no-such-option' unknown-option.log "${train[@]}" --model mlp --ba
 expect_code 2 'batch' no-batch.log "${train[@]}" --model mlp --batch 0
 expect_code 2 'batch' not-a-number.log "${train[@]}" --model mlp --batch many
 expect_code 2 'elephant' no-model.log "${train[@]}" --model elephant --batch 48
+expect_code 2 'hidden is for the model mlp; cnn has no such option' not-its-option.log "${train[@]}" --model cnn --batch 48 --hidden 32
 expect_code 2 'parameters alone take [0-9]+ GiB' no-memory.log "${train[@]}" --model mlp --hidden 2000000000
 expect_code 2 'lanes' too-many-lanes.log "${train[@]}" --model mlp --batch 4 --lanes 8
 expect_code 2 'dropout' dropout.log "${train[@]}" --model mlp --batch 48 --dropout 1.5
