@@ -19,11 +19,24 @@ nap() {
   wait $! 2>/dev/null || true
 }
 
+# new_logs: makes the folder of the next attempt's logs, which nobody else has: sets `number` and `logs`.
+new_logs() {
+  local each
+  for each in "$run"/logs/attempt-*; do
+    each=${each##*-}
+    if [[ $each =~ ^[0-9]+$ ]] && ((each > number)); then number=$each; fi
+  done
+  for each in {1..9}; do
+    number=$((number + 1)) logs=$run/logs/attempt-$number
+    if mkdir "$logs" 2>/dev/null; then return; fi
+  done
+  say "$logs cannot be made: $(mkdir "$logs" 2>&1)"
+  exit 4
+}
+
 # start_attempt WORD...: starts the launcher with these words, in a session of its own: what a terminal or Slurm sends to all reaches us alone.
 start_attempt() {
   local errors
-  logs=$run/logs/attempt-$number
-  mkdir -p "$logs" || die "$logs cannot be made"
   token=$HOSTNAME-$$-$number
   exec {errors}> >(trap '' INT TERM HUP USR1 && exec tee -a "$logs/launcher.log" >&"$words")
   tee=$!
@@ -72,11 +85,14 @@ end_because() {
   ended=yes
 }
 
+# any_started: whether a worker of this attempt has started.
+any_started() { compgen -G "$logs/rank-*.log" >/dev/null; }
+
 # watch_attempt: returns when the launcher has ended, or is to be ended: told so twice, or `ended`. That is where it does not end although a worker
-# has said why it failed, where all here are stopped, and where rank 0 does not write the run folder's lease any more: nobody is left who could
-# tell. Waiting is counted in naps, since the time in which we are stopped ourselves (scontrol suspend) does not count.
+# has said why it failed, where no worker starts (a host takes the connection and says nothing), where all here are stopped, and where rank 0 does
+# not write the run folder's lease any more: nobody is left who could tell. Waiting is counted in naps, since the time in which we are stopped ourselves (scontrol suspend) does not count.
 watch_attempt() {
-  local trouble=0 still=0 silent=0 looks=0 beat last alive=''
+  local trouble=0 still=0 silent=0 starting=0 looks=0 beat last alive=''
   last=$(cat "$run/lease.json" 2>/dev/null) || last=''
   ended=''
   until [[ ! -d /proc/$job || $ended ]] || ((stops > 1)); do
@@ -86,13 +102,16 @@ watch_attempt() {
       kill -USR1 "$job" 2>/dev/null || true
     fi
     if ((trouble)) || grep -qE -m 1 "$words_of_a_worker" "$logs/launcher.log" 2>/dev/null; then trouble=$((trouble + 1)); fi
-    still=$((still + 1)) silent=$((silent + 1))
+    still=$((still + 1)) silent=$((silent + 1)) starting=$((starting + 1))
+    if [[ $alive ]] || any_started; then starting=0; fi
     if ((looks++ % 10 == 0)) && [[ $(state_of "$job") != [Tt] ]] && { ! only_here || ! all_stopped; }; then still=0; fi
     beat=$(cat "$run/lease.json" 2>/dev/null) || beat=''
     if [[ $beat != "$last" ]]; then last=$beat alive=yes; silent=0; fi
     if [[ ! $beat || ! $alive ]]; then silent=0; fi # a lease from before this attempt says nothing of it
     if ((trouble > 6 * naps)); then
       end_because "a worker has failed, and $launcher_name does not end"
+    elif ((starting > start * naps)); then
+      end_because "no worker has started within $start s (--start)"
     elif ((still > deadline * naps)); then
       end_because "all of this job has been stopped for $deadline s"
     elif ((silent > (deadline + 30) * naps)); then
@@ -170,9 +189,18 @@ find_cause() {
 
 # show_failure: the last lines of the worker that failed, or else of what the launcher said.
 show_failure() {
-  local log=$logs/launcher.log rank=$failed_rank
+  local log=$logs/launcher.log rank=$failed_rank some
+  if ! any_started; then # what it said first is the cause
+    say "no worker has started; the first lines of $log:"
+    head -n 8 "$log" | sed 's/^/    | /' >&"$words"
+    return
+  fi
   [[ $rank || -e $logs/rank-1.log ]] || rank=0 # there is but one
-  if [[ $rank && -s $logs/rank-$rank.log ]]; then log=$logs/rank-$rank.log; fi
+  if [[ $rank && -s $logs/rank-$rank.log ]]; then
+    log=$logs/rank-$rank.log
+  elif some=$(grep -lE -m 1 '^lockstep[^:]*: ' "$logs"/rank-*.log); then
+    log=${some%%$'\n'*}
+  fi
   say "the last lines of $log:"
   tail -n 8 "$log" | sed 's/^/    | /' >&"$words"
 }

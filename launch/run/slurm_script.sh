@@ -20,14 +20,14 @@ fill() {
   [[ $found ]]
 }
 
-# direct NAME VALUE: puts a line for sbatch into `script`, in the place of one of that name, or behind the last.
+# direct NAME VALUE: puts a line for sbatch into `script`, in the place of one of that name, or behind the last; without VALUE a mere --NAME.
 direct() {
-  local last
+  local last line="#SBATCH --$1${2:+=$2}"
   if grep -qE "^#SBATCH --$1([= ]|$)" <<<"$script"; then
-    script=$(awk -v name="$1" -v value="$2" '$0 ~ "^#SBATCH --" name "([= ]|$)" { $0 = "#SBATCH --" name "=" value } { print }' <<<"$script")
+    script=$(awk -v name="$1" -v line="$line" '$0 ~ "^#SBATCH --" name "([= ]|$)" { $0 = line } { print }' <<<"$script")
   else
     last=$(grep -n '^#SBATCH' <<<"$script" | tail -n 1 | cut -d : -f 1)
-    script=$(awk -v last="$last" -v line="#SBATCH --$1=$2" '{ print } NR == last { print line }' <<<"$script")
+    script=$(awk -v last="$last" -v line="$line" '{ print } NR == last { print line }' <<<"$script")
   fi
   script+=$'\n'
 }
@@ -39,7 +39,8 @@ slurm_script() {
   script+=$'\n'
   if [[ ! $PWD/launch -ef $here/.. ]]; then
     fill launch "$(cd "$here/.." && pwd)"
-    fill lockstep "$(find_lockstep)" || exit
+    value=$(find_lockstep) || exit
+    fill lockstep "$value"
   elif [[ ${LOCKSTEP:-} ]]; then
     fill lockstep "$LOCKSTEP"
   fi
@@ -48,15 +49,17 @@ slurm_script() {
     name=${1#--}
     if [[ $name == *=* ]]; then
       value=${name#*=} name=${name%%=*}
+    elif [[ $name =~ ^(exclusive|no-requeue|requeue|contiguous|overcommit|oversubscribe|spread-job|reboot)$ ]]; then
+      value=''
     else
       [[ ${2:---} != -- ]] || usage_error "--$name needs a value"
       value=$2 && shift
     fi
-    fill "$name" "$value" || {
+    if [[ ! $value ]] || ! fill "$name" "$value"; then
       known=$(sbatch --help 2>/dev/null) # empty where there is no Slurm, or none that is set up
       [[ ! $known || $known =~ --${name}[^-a-z] ]] || usage_error "--slurm-script: --$name is no option of sbatch, nor a variable of launch/slurm/train.sbatch"
       direct "$name" "$value"
-    }
+    fi
     shift
   done
   [[ ${1:-} == -- && ${2:-} == train ]] || usage_error "--slurm-script: behind its own options: -- train OPTION..."

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# launch/lockstep-run: through kill -9 of a worker and of mpirun, TERM, a damaged checkpoint, and faults that no restart mends.
+# launch/lockstep-run: through kill -9 of a worker and of mpirun, TERM, a damaged checkpoint, a second start, and faults that no restart mends.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 options=(--model cnn --dropout 0.2 --batch 48 --lanes 8 --limit 1501 --epochs 2 --seed 3 --checkpoint-every 4)
@@ -75,6 +75,41 @@ said never 'attempt 3: 2 workers'
 (($(grep -c ': restart' "$work/never.log") == 2)) || fail "not two restarts" "$work/never.log"
 pass "no step in two restarts: gives up"
 
+# The same line a second time by mistake, while the first is at work: it ends, and leaves nothing that the first takes for its own.
+before=("${options[@]}")
+options=(--model mlp --hidden 16 --batch 48 --lanes 8 --epochs 100000 --checkpoint-every 20)
+run twice 2
+wait_for_step twice 20
+first=$job
+expect_code 2 'is in use' second.log launch/lockstep-run -n 2 -- train --data "$E2E_DATA" --run "$work/twice" --threads 1 "${options[@]}"
+job=$first
+mapfile -t pids < <(workers_of "$job")
+kill -KILL "${pids[1]}"
+for ((i = 0; i < 300; i++)); do
+  ! grep -q ': restart' "$work/twice.log" || break
+  sleep 0.1
+done
+wait_for_step twice $(($(newest_checkpoint "$work/twice") + 200))
+read -r pid <"/proc/$job/task/$job/children" || true
+kill -TERM "$pid"
+expect 75 twice
+said twice 'attempt 3: 2 workers'
+options=("${before[@]}")
+pass "a second one in the same run folder: refused, and the first goes on through a kill"
+
+# mpirun waits for a host that takes connections and says nothing.
+# shellcheck disable=SC2016 # the program's words
+printf '#!/bin/sh\n[ "$1" != --version ] || exec mpirun --version\nexec sleep 1000\n' >"$work/waiting"
+chmod +x "$work/waiting"
+export MPIRUN=$work/waiting
+expect_code 5 'no worker has started within 3 s' waiting.log \
+  launch/lockstep-run -n 2 --start 3 --max-restarts 1 -- train --data "$E2E_DATA" --run "$work/waiting-run" "${options[@]}"
+unset MPIRUN
+(($(grep -c 'no worker has started within' "$work/waiting.log") == 2)) || fail "it was not tried twice" "$work/waiting.log"
+pass "an mpirun that starts no worker is ended"
+
+expect_code 2 'cannot be made or written to' no-folder.log launch/lockstep-run -n 2 -- train --data "$E2E_DATA" --run "$work/whole.log/run" "${options[@]}"
+
 rc=0
 launch/lockstep-run --slurm-script --nodes 8 -- train --data images --run 'a b' >"$work/script" 2>"$work/refused" || rc=$?
 ((rc == 2)) || fail "--slurm-script: exit code $rc for a path with a space" "$work/refused"
@@ -100,4 +135,8 @@ for line in '#SBATCH --nodes=8' '#SBATCH --partition=long' 'data=${DATA:-images}
   grep -qF -- "$line" "$work/script" || fail "no line $line" "$work/script"
 done
 ! grep -q 'nodes=2' "$work/script" || fail "two numbers of nodes" "$work/script"
+launch/lockstep-run --slurm-script --no-requeue --nodes 8 -- train --data images --run runs/x >"$work/script"
+for line in '#SBATCH --nodes=8' '#SBATCH --no-requeue'; do
+  grep -qxF -- "$line" "$work/script" || fail "no line $line" "$work/script"
+done
 pass "--slurm-script fills in"
