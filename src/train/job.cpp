@@ -231,7 +231,7 @@ nlohmann::ordered_json describe_experiment(const TrainSettings& settings, int la
 bool check_same_run(const Checkpoint& checkpoint, const Model& model, const nlohmann::ordered_json& experiment,
                     const std::string& dataset_checksum, bool accept_changed_data, const FlatLayout& layout) {
   if (const auto difference = first_difference(checkpoint.parameters, layout)) {
-    throw CheckpointError(fmt::format("the checkpoint in this run folder is of another model: {}\n  Give another --run.", *difference));
+    throw UsageError(fmt::format("the checkpoint in this run folder is of another model: {}\n  Give another --run.", *difference));
   }
   for (const auto& [key, value] : experiment.items()) {
     const auto found = checkpoint.settings.find(key);
@@ -239,14 +239,14 @@ bool check_same_run(const Checkpoint& checkpoint, const Model& model, const nloh
     if (key == kValidation && stored.is_string() && stored != "" && value != "") {
       static_cast<void>(check_same_data("validation set", stored.get<std::string>(), value.get<std::string>(), accept_changed_data));
     } else if (stored != value) {
-      throw CheckpointError(
+      throw UsageError(
           fmt::format("the checkpoint in this run folder was made with {} {}, and now {} is asked for: that is another experiment.\n"
                       "  Give the same options, or another --run.",
                       key, stored.is_null() ? "unknown" : stored.dump(), value.dump()));
     }
   }
   if (checkpoint.model != model.json()) {
-    throw CheckpointError("the checkpoint in this run folder is of another model (same parameters, other ops).\n  Give another --run.");
+    throw UsageError("the checkpoint in this run folder is of another model (same parameters, other ops).\n  Give another --run.");
   }
   return check_same_data("dataset", checkpoint.dataset_checksum, dataset_checksum, accept_changed_data);
 }
@@ -301,7 +301,7 @@ std::string describe_job(const Communicator& communicator, const Model& model, c
       model.parameter_count(), counted(layout.buckets.size(), "bucket"), counted(communicator.size(), "worker"), counted(threads, "thread"),
       hosts.size() <= 4 ? fmt::format("{}", fmt::join(hosts, ", ")) : counted(hosts.size(), "host"), batch, counted(job.lanes, "lane"),
       static_cast<double>(batch) / job.lanes, estimated_price(lane_cost(model), batch, job.lanes));
-  if (model.least_lane() > 1) {
+  if (model.least_lane() > 1 && job.lanes > 1) {
     text += fmt::format("\nbatch norm sees one lane: {:.4g} samples, not {}", static_cast<double>(batch) / job.lanes, batch);
   }
   if (!job.cores.empty()) {
