@@ -128,12 +128,14 @@ struct ModelOptions {
   std::int64_t heads = 0;                            ///< gpt: of each block; 0: 4
 };
 
-/// mlp: dense layers of the given widths. cnn: conv 3×3 to 32, conv 3×3 to 64, max-pool 2, dense 128, dense classes. resnet20: He et al.
-/// 2015, arXiv 1512.03385, for small images, with torchvision's names: conv 3×3, three stages of basic blocks, each twice as wide and half
-/// as high as the one before, 1×1 convolutions as shortcuts where the shape changes, batch norm, global average pooling, dense classes.
-/// gpt: a decoder-only Transformer after Radford et al. 2019: "features" i32 [n, context] → logits [n, context, classes]; learned
-/// positions, blocks with layer norm before causal attention and before dense 4·width, GELU, dense width; layer norm, dense classes. Throws
-/// UsageError when there is no such model or it does not fit the samples.
+/// mlp: dense layers of the given widths. Images without channels, [height, width], have one. cnn: conv 3×3 to 32, conv 3×3 to 64, max-pool
+/// 2, dense 128, dense classes. resnet20: He et al. 2015, arXiv 1512.03385, for small images, with torchvision's names: conv 3×3, three
+/// stages of basic blocks, each twice as wide and half as high as the one before, 1×1 convolutions as shortcuts where the shape changes,
+/// batch norm, global average pooling, dense classes. gpt: a decoder-only Transformer after Radford et al. 2019: "features" i32 [n,
+/// context] → logits [n, context, classes]; learned positions, blocks with layer norm before causal attention and before dense 4·width,
+/// GELU, dense width; layer norm, dense classes. Throws UsageError when there is no such model or it does not fit the samples.
 [[nodiscard]] Model build_model(const ModelOptions& options);
+/// Whether samples of this shape are most likely images [height, width, channels], of which no model here makes sense.
+[[nodiscard]] bool channels_seem_last(const Shape& sample);
 
 }  // namespace lockstep

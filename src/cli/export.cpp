@@ -37,9 +37,11 @@ std::string onnx_of(const Checkpoint& checkpoint) {
   };
   const Model model = Model::from_json(checkpoint.model);
   OnnxFacts facts = facts_of(checkpoint);
-  if (const Metrics metrics(model); metrics.task() == Metrics::Task::numbers && facts.mean.contains(metrics.labels())) {
-    facts.mean[metrics.output()] = facts.mean.at(metrics.labels());
-    facts.std[metrics.output()] = facts.std.at(metrics.labels());
+  for (const auto& [output, ref] : model.program("evaluate").outputs()) {
+    if (const Statistics units = units_of(model, description_of(checkpoint), output); !units.mean.empty()) {
+      facts.mean[output] = units.mean;
+      facts.std[output] = units.std;
+    }
   }
   return to_onnx(model.program("evaluate"), values, facts);
 }

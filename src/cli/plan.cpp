@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 #include <fstream>
 #include <iostream>
@@ -12,6 +14,7 @@ namespace lockstep::cli {
 namespace {
 
 constexpr double kMiB = 1024.0 * 1024.0;
+constexpr std::size_t kMostBucketsShown = 16;
 
 void print_plan(const Model& model, std::int64_t batch, int lanes, bool list) {
   const std::int64_t lane_size = (batch + lanes - 1) / lanes;
@@ -29,7 +32,8 @@ void print_plan(const Model& model, std::int64_t batch, int lanes, bool list) {
   std::cout << fmt::format("arena           {:.2f} MiB a thread (the sum of all tensors: {:.2f} MiB)\n",
                            static_cast<double>(plan.arena_bytes) / kMiB, static_cast<double>(plan.tensor_bytes) / kMiB);
   std::cout << fmt::format("carried         {} bytes a lane\n", plan.carried_bytes);
-  for (std::size_t b = 0; b < flat.buckets.size(); ++b) {
+  const std::size_t shown = list ? flat.buckets.size() : std::min(flat.buckets.size(), kMostBucketsShown);
+  for (std::size_t b = 0; b < shown; ++b) {
     std::string ranges;
     for (const FlatRange& range : flat.buckets[b]) {
       ranges += fmt::format(" {}..{}", range.begin, range.end - 1);
@@ -38,6 +42,9 @@ void print_plan(const Model& model, std::int64_t batch, int lanes, bool list) {
                              flat.buckets[b].size() > 4 ? fmt::format(" {} ranges, {}..{}", flat.buckets[b].size(),
                                                                       flat.buckets[b].front().begin, flat.buckets[b].back().end - 1)
                                                         : ranges);
+  }
+  if (shown < flat.buckets.size()) {
+    std::cout << fmt::format("                … and {} more (--list)\n", flat.buckets.size() - shown);
   }
   std::cout << fmt::format("lanes           {} of {:.4g} samples (default: {})\n", lanes,
                            static_cast<double>(batch) / static_cast<double>(lanes), default_lanes(model, batch));
@@ -49,18 +56,31 @@ void print_plan(const Model& model, std::int64_t batch, int lanes, bool list) {
   }
 }
 
+ModelOptions options_of(const po::variables_map& values) {
+  constexpr std::array<std::string_view, 3> kLosses{"cross-entropy", "squared-error", "sigmoid-cross-entropy"};
+  const std::int64_t classes = values["classes"].as<std::int64_t>();
+  ModelOptions options = model_options(values, Shape(parse_list(values["sample"].as<std::string>())), classes);
+  options.loss =
+      std::array{nn::Loss::cross_entropy, nn::Loss::squared_error, nn::Loss::sigmoid_cross_entropy}.at(choice(values, "loss", kLosses));
+  if (options.loss != nn::Loss::squared_error || classes > 1) {  // one number a sample is stored as [n]
+    options.labels = {classes};
+  }
+  return options;
+}
+
 }  // namespace
 
 int run_plan(const Arguments& arguments) {
   Options options("plan", "show what a step of a model does and costs",
                   "lockstep plan --model mlp --hidden 1024,1024 --batch 128 --lanes 8");
   add_model_options(options.add());
-  options.add().add_options()                                                                                   //
-      ("sample", po::value<std::string>()->default_value("1,28,28"), "shape of one sample")                     //
-      ("classes", po::value<std::int64_t>()->default_value(10), "classes")                                      //
-      ("batch", po::value<std::int64_t>()->default_value(128), "samples of a step, over all workers")           //
-      ("lanes", po::value<std::int64_t>()->default_value(0), "lanes; 0: the default for this batch and model")  //
-      ("list", po::bool_switch(), "every kernel call")                                                          //
+  options.add().add_options()                                                                                                      //
+      ("sample", po::value<std::string>()->default_value("1,28,28"), "shape of one sample")                                        //
+      ("classes", po::value<std::int64_t>()->default_value(10), "classes, or numbers or labels a sample")                          //
+      ("loss", po::value<std::string>()->default_value("cross-entropy"), "cross-entropy, squared-error or sigmoid-cross-entropy")  //
+      ("batch", po::value<std::int64_t>()->default_value(128), "samples of a step, over all workers")                              //
+      ("lanes", po::value<std::int64_t>()->default_value(0), "lanes; 0: the default for this batch and model")                     //
+      ("list", po::bool_switch(), "every kernel call and bucket")                                                                  //
       ("write-model", po::value<std::string>()->value_name("FILE"), "write the model's graphs as JSON, for --model FILE.json");
   if (!options.parse(arguments)) {
     return 0;
@@ -68,7 +88,7 @@ int run_plan(const Arguments& arguments) {
   const po::variables_map& values = options.values();
   std::optional<Model> model = model_from_file(values);
   if (!model) {
-    model = build_model(model_options(values, Shape(parse_list(values["sample"].as<std::string>())), values["classes"].as<std::int64_t>()));
+    model = build_model(options_of(values));
   }
   const std::int64_t batch = values["batch"].as<std::int64_t>();
   const std::int64_t lanes = values["lanes"].as<std::int64_t>();

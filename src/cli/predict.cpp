@@ -119,19 +119,19 @@ int run_predict(const Arguments& arguments) {
   const nlohmann::ordered_json description = description_of(checkpoint);
   const Metrics metrics(model);
   const std::string output = values.contains("output") ? values["output"].as<std::string>() : metrics.output();
-  if (output.empty()) {
+  if (const Graph& evaluate = model.program("evaluate"); !evaluate.has_output(output)) {
     std::vector<std::string> names;
-    for (const auto& [name, ref] : model.program("evaluate").outputs()) {
+    for (const auto& [name, ref] : evaluate.outputs()) {
       names.push_back(name);
     }
-    throw UsageError(
-        fmt::format("the model has no output called logits or prediction; name one with --output: {}", fmt::join(names, ", ")));
+    throw UsageError(fmt::format("the model has no output called {}; name one with --output: {}",
+                                 output.empty() ? "logits or prediction" : output, fmt::join(names, ", ")));
   }
   const std::int64_t threads = values["threads"].as<std::int64_t>();
   Predictor predictor(model, output, checkpoint.parameters,
                       threads > 0 ? static_cast<int>(threads) : static_cast<int>(process_cores().size()));
   const Dataset dataset = open_like(description, values, false);
-  const Statistics labels = statistics_in(description)[labels_of(model.program("evaluate"), output)];
+  const Statistics labels = units_of(model, description, output);
   const Metrics::Task task = output == metrics.output() ? metrics.task()
                              : labels.mean.empty()      ? Metrics::Task::none
                                                         : Metrics::Task::numbers;

@@ -65,6 +65,10 @@ void add_task_options(po::options_description& options) {
 
 Model model_for(const po::variables_map& values, const Dataset& training) {
   if (std::optional<Model> model = model_from_file(values)) {
+    if (values["loss"].as<std::string>() != "auto") {
+      throw UsageError(
+          fmt::format("--loss {}: {} says what its loss is", values["loss"].as<std::string>(), values["model"].as<std::string>()));
+    }
     return *std::move(model);
   }
   const Field& labels = training.field("labels");

@@ -167,6 +167,9 @@ TrainSettings settings_from(const Options& options, const Communicator& communic
     settings.start = read_starting_weights(values["init"].as<std::string>(),
                                            some ? split_names(values["afresh"].as<std::string>()) : std::vector<std::string>());
   }
+  if (values.contains("afresh") && !values.contains("init")) {
+    throw UsageError("--afresh says what not to take of the file of --init, which is not given");
+  }
   settings.accept_other_machine = values["accept-other-machine"].as<bool>();
   settings.config = options.ini();
   if (settings.patience > 0 && !values.contains("validation") && settings.validation_fraction <= 0) {
@@ -202,6 +205,19 @@ void require_memory(const Model& model) {
   }
 }
 
+/// Throws UsageError where a pattern of --afresh fits nothing, as a misspelt one does.
+void require_fits(const StartingWeights& start, const Model& model) {
+  for (const std::string& pattern : start.afresh) {
+    const auto in_model = [&](const Node& node) {
+      return (node.op == &leaf::parameter() || node.op == &leaf::state()) && fits_pattern(node.attrs.text("name"), pattern);
+    };
+    if (std::ranges::none_of(model.program("train").nodes(), in_model) &&
+        std::ranges::none_of(start.tensors, [&](const NamedTensor& tensor) { return fits_pattern(tensor.name, pattern); })) {
+      throw UsageError(fmt::format("--afresh {}: no tensor of the model or of {} has such a name", pattern, start.file));
+    }
+  }
+}
+
 /// The model to train. Where it is the run folder's, `settings.config` says nothing of a model.
 Model model_to_train(const Options& options, Communicator& communicator, const ModelMaker& make, const Dataset& training,
                      TrainSettings& settings) {
@@ -217,6 +233,7 @@ Model model_to_train(const Options& options, Communicator& communicator, const M
   if (values.contains("freeze")) {
     model = freeze(model, split_names(values["freeze"].as<std::string>()));
   }
+  require_fits(settings.start, model);
   model = with_augmentation(with_class_weights(std::move(model), values, training), values);
   return training.has_field("weight") ? weigh_samples(std::move(model)) : model;
 }

@@ -4,7 +4,9 @@
 
 #include <iostream>
 
+#include "data/describe_data.hpp"
 #include "lockstep/error.hpp"
+#include "train/metrics.hpp"
 
 namespace lockstep::cli {
 
@@ -26,6 +28,12 @@ Checkpoint load_trained(const std::filesystem::path& run, const char* command) {
 nlohmann::ordered_json description_of(const Checkpoint& checkpoint) {
   const nlohmann::ordered_json of_ours{{"fields", nlohmann::ordered_json::array()}};
   return checkpoint.settings.contains("data") ? checkpoint.settings.at("data") : of_ours;
+}
+
+Statistics units_of(const Model& model, const nlohmann::ordered_json& description, const std::string& output) {
+  const Metrics metrics(model);
+  const bool numbers = metrics.task() == Metrics::Task::numbers && output == metrics.output();
+  return statistics_in(description)[numbers ? metrics.labels() : labels_of(model.program("evaluate"), output)];
 }
 
 }  // namespace lockstep::cli

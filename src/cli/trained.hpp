@@ -2,6 +2,8 @@
 
 #include <filesystem>
 
+#include "data/field.hpp"
+#include "lockstep/nn.hpp"
 #include "train/checkpoint.hpp"
 
 namespace lockstep::cli {
@@ -13,5 +15,9 @@ namespace lockstep::cli {
 
 /// Of the data that it was trained on, see describe_data; of ours and without statistics where the checkpoint does not say.
 [[nodiscard]] nlohmann::ordered_json description_of(const Checkpoint& checkpoint);
+
+/// By which an output's numbers are un-scaled, y · std + mean: the statistics of the field that its loss compares it with. Empty: not at
+/// all.
+[[nodiscard]] Statistics units_of(const Model& model, const nlohmann::ordered_json& description, const std::string& output);
 
 }  // namespace lockstep::cli

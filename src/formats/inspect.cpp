@@ -8,6 +8,7 @@
 
 #include "data/order.hpp"
 #include "formats/summary.hpp"
+#include "lockstep/nn.hpp"
 
 namespace lockstep {
 namespace {
@@ -122,6 +123,14 @@ std::vector<std::string> verdict(const Dataset& dataset, const DatasetSummary& f
       lines.push_back(fmt::format("/{} holds {} values that are NaN or infinite, the first {}. Training would diverge. {}",
                                   dataset.fields()[f].name, found.fields[f].bad, found.fields[f].first_bad,
                                   mend(dataset, options, " --missing drop")));
+    }
+  }
+  for (const Field& field : dataset.fields()) {
+    if (channels_seem_last(field.sample)) {
+      lines.push_back(
+          fmt::format("/{} {} look like images [height, width, channels]; the image models need [channels, height, width]. Put "
+                      ":nhwc behind their name, such as --input /images:nhwc.",
+                      field.name, field.sample.str()));
     }
   }
   std::ranges::copy(label_verdict(dataset, found, options.classes), std::back_inserter(lines));

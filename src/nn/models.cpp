@@ -24,7 +24,7 @@ std::int64_t or_default(std::int64_t option, std::int64_t otherwise, std::int64_
 
 Value mlp(const Scope& scope, const ModelOptions& options, Value x) {
   const Initializer init = initializer_for(options.activation);
-  x = x.shape().rank() > 2 ? flatten(x) : x;
+  x = x.shape().rank() > 2 ? flatten(x) : x.shape().rank() < 2 ? reshape(x, {-1, 1}) : x;
   for (std::size_t i = 0; i < options.hidden.size(); ++i) {
     x = dense(scope, numbered("layers", i), x, options.hidden[i], init);
     x = options.batch_norm ? nn::batch_norm(scope, numbered("norms", i), x) : x;
@@ -34,14 +34,27 @@ Value mlp(const Scope& scope, const ModelOptions& options, Value x) {
   return dense(scope, numbered("layers", options.hidden.size()), x, options.classes, Initializer::glorot());
 }
 
-void require_images(const ModelOptions& options) {
-  if (options.sample.rank() != 3) {
-    throw UsageError(fmt::format("the model {} needs images [channels, height, width], not {}", options.name, options.sample.str()));
+/// Samples as images [n, channels, height, width]; of grey ones the channel may be missing.
+Value images(const ModelOptions& options, Value x) {
+  const Shape& sample = options.sample;
+  if (sample.rank() == 2) {
+    return reshape(x, {-1, 1, sample[0], sample[1]});
   }
+  if (sample.rank() != 3) {
+    throw UsageError(
+        fmt::format("the model {} needs images [channels, height, width] or [height, width], not {}", options.name, sample.str()));
+  }
+  if (channels_seem_last(sample)) {
+    throw UsageError(
+        fmt::format("images {} look like [height, width, channels], but the model {} needs [channels, height, width].\n"
+                    "  Put :nhwc behind the name of the images, such as --input /images:nhwc, here or in the import.",
+                    sample.str(), options.name));
+  }
+  return x;
 }
 
 Value cnn(const Scope& scope, const ModelOptions& options, Value x) {
-  require_images(options);
+  x = images(options, x);
   const Initializer init = initializer_for(options.activation);
   const auto block = [&](Value v, const std::string& number) {
     v = options.batch_norm ? nn::batch_norm(scope, "norm" + number, v) : v;
@@ -68,7 +81,7 @@ Value basic_block(const Scope& scope, const std::string& name, Value x, std::int
 }
 
 Value resnet20(const Scope& scope, const ModelOptions& options, Value x) {
-  require_images(options);
+  x = images(options, x);
   const std::int64_t blocks = or_default(options.depth, 3, kDeepest);
   std::int64_t width = or_default(options.width, 16);
   x = relu(nn::batch_norm(scope, "bn1", nn::conv2d(scope, "conv1", x, width, 3, 1, 1, Initializer::he(), false)));
@@ -106,6 +119,11 @@ struct Builtin {
 constexpr std::array kModels{Builtin{"mlp", mlp}, Builtin{"cnn", cnn}, Builtin{"resnet20", resnet20}, Builtin{"gpt", gpt, DType::i32}};
 
 }  // namespace
+
+bool channels_seem_last(const Shape& sample) {
+  constexpr std::int64_t kFewChannels = 4;
+  return sample.rank() == 3 && sample[2] <= kFewChannels && std::min(sample[0], sample[1]) > kFewChannels;
+}
 
 Model build_model(const ModelOptions& options) {
   const auto* model = std::ranges::find(kModels, options.name, &Builtin::name);

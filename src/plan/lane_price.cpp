@@ -10,6 +10,7 @@ namespace {
 
 constexpr double kLeastFlopsPerByte = 32;
 constexpr std::int64_t kMostLanes = 64;
+constexpr std::int64_t kLeastNormed = 16;  ///< samples that say enough of a mean and a variance
 constexpr double kFlopsForAByte = 7;
 
 double flops_of(const Graph& graph) {
@@ -31,9 +32,10 @@ LaneCost lane_cost(const Model& model) {
 
 int default_lanes(const Model& model, std::int64_t batch) {
   const LaneCost cost = lane_cost(model);
+  const std::int64_t least = model.least_lane() > 1 ? kLeastNormed : 1;
   std::int64_t lanes = 1;
   for (std::int64_t v = 2; v <= std::min(batch, kMostLanes); v *= 2) {
-    if (batch / v >= model.least_lane() && cost.flops_per_byte(static_cast<double>(batch) / static_cast<double>(v)) >= kLeastFlopsPerByte) {
+    if (batch / v >= least && cost.flops_per_byte(static_cast<double>(batch) / static_cast<double>(v)) >= kLeastFlopsPerByte) {
       lanes = v;
     }
   }

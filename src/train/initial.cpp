@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "lockstep/error.hpp"
 #include "lockstep/nn.hpp"
@@ -26,6 +27,8 @@ std::string take_weights(const FlatLayout& layout, const StartingWeights& weight
     } else if (stored->shape != tensor.shape) {
       wrong.push_back(
           fmt::format("of another shape: {} is {} in the file, but {} in the model", tensor.name, stored->shape.str(), tensor.shape.str()));
+    } else if (!std::ranges::all_of(stored->values, [](float x) { return std::isfinite(x); })) {
+      wrong.push_back(fmt::format("infinite or NaN in the file: {}", tensor.name));
     } else {
       taken.push_back(*stored);
     }

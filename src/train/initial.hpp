@@ -18,8 +18,8 @@ struct StartingWeights {
 };
 
 /// Overwrites the tensors of `flat` with the stored ones and gives a sentence that says which start afresh. Throws CheckpointError naming
-/// all tensors that are missing in the file, left over in it or of another shape, but for those that start afresh; `flat` is then as it
-/// was.
+/// all tensors that are missing in the file, left over in it, of another shape or not finite, but for those that start afresh; `flat` is
+/// then as it was.
 std::string take_weights(const FlatLayout& layout, const StartingWeights& weights, std::span<float> flat);
 
 }  // namespace lockstep

@@ -29,7 +29,8 @@ Metrics::Metrics(const Model& model, int top, std::vector<double> scale) : scale
   const Graph& graph = model.program("evaluate");
   correct_ = graph.has_output("correct");
   const char* const name = graph.has_output("logits") ? "logits" : "prediction";
-  field_ = labels_of(graph, name);
+  const std::string compared = labels_of(graph, name);
+  field_ = compared.empty() ? "labels" : compared;
   const TensorType* const labels = input_called(graph, field_);
   if (labels == nullptr || labels->shape.rank() == 0 || !graph.has_output(name)) {
     return;
@@ -112,14 +113,6 @@ void Metrics::add_numbers(const float* y, const float* labels, std::size_t sampl
   }
 }
 
-double Metrics::r_squared(std::span<const double> sums, double count) const {
-  double total = 0;
-  for (std::size_t k = 0; k < kinds_; ++k) {
-    total += 1 - sums[4 * k + 1] / (sums[4 * k + 3] - sums[4 * k + 2] * sums[4 * k + 2] / count);
-  }
-  return total / static_cast<double>(kinds_);
-}
-
 std::vector<Figure> Metrics::figures(const StepSums& sums) const {
   std::vector<Figure> figures;
   const auto samples = static_cast<double>(sums.samples);
@@ -134,16 +127,18 @@ std::vector<Figure> Metrics::figures(const StepSums& sums) const {
     figures.push_back({"recall", m[0] / (m[0] + m[2])});
     figures.push_back({"f1", 2 * m[0] / (2 * m[0] + m[1] + m[2])});
   } else if (task_ == Task::numbers) {
-    double absolute = 0, squares = 0;
+    const auto kinds = static_cast<double>(kinds_);
+    const double count = samples * static_cast<double>(elements_) / kinds;  // of each kind
+    double absolute = 0, squares = 0, explained = 0;
     for (std::size_t k = 0; k < kinds_; ++k) {
       const double scale = scale_.empty() ? 1 : scale_[scale_.size() == kinds_ ? k : 0];
       absolute += scale * m[4 * k];
       squares += scale * scale * m[4 * k + 1];
+      explained += 1 - m[4 * k + 1] / (m[4 * k + 3] - m[4 * k + 2] * m[4 * k + 2] / count);
     }
-    const double count = samples * static_cast<double>(elements_);
-    figures.push_back({"mae", absolute / count});
-    figures.push_back({"rmse", std::sqrt(squares / count)});
-    figures.push_back({"r2", r_squared(m, count / static_cast<double>(kinds_))});
+    figures.push_back({"mae", absolute / (count * kinds)});
+    figures.push_back({"rmse", std::sqrt(squares / (count * kinds))});
+    figures.push_back({"r2", explained / kinds});
   }
   return figures;
 }
@@ -170,7 +165,7 @@ std::string labels_of(const Graph& evaluate, const std::string& output) {
       return other.attrs.text("name");
     }
   }
-  return "labels";
+  return "";
 }
 
 }  // namespace lockstep

@@ -59,10 +59,9 @@ class Metrics {
   template <class Label>
   void add_several(const float* logits, const Label* labels, std::size_t count, std::span<double> sums) const;
   void add_numbers(const float* y, const float* labels, std::size_t samples, std::span<double> sums) const;
-  [[nodiscard]] double r_squared(std::span<const double> sums, double count) const;
 
   Task task_ = Task::none;
-  std::string output_, field_ = "labels";
+  std::string output_, field_;
   bool correct_ = false, matrix_ = false, integers_ = false;
   std::size_t labels_ = 1;    ///< of a sample
   std::size_t elements_ = 1;  ///< outputs for a label; of a regression: for a sample
@@ -72,7 +71,7 @@ class Metrics {
   std::vector<double> scale_;
 };
 
-/// The input that a loss of the model compares this output with: the field of its labels; "labels" where there is no such loss.
+/// The input that a loss of the model compares this output with: the field of its labels; empty where there is no such loss.
 [[nodiscard]] std::string labels_of(const Graph& evaluate, const std::string& output);
 
 }  // namespace lockstep

@@ -15,3 +15,8 @@ for run in one two messages; do
   expect_code 0 'accuracy' evaluate.log "$lockstep" evaluate --run "$work/$run" --data "$E2E_DATA"
   pass "$(grep -Em 1 'no longer a finite number' "$work/$run.log")"
 done
+
+# Batch norm and ReLU make a loss that is a number of parameters that are none.
+expect_code 6 'step 3[12]: the update made [a-z0-9._]+ infinite or NaN' normed.log "$lockstep" train --data "$E2E_DATA" --run "$work/normed" --model mlp \
+  --hidden 32 --batch-norm --batch 64 --lanes 1 --epochs 15 --lr 300 --quiet
+pass "$(grep 'infinite or NaN' "$work/normed.log")"

@@ -28,6 +28,8 @@ done
 for name in dense1.weight dense2.weight; do
   ! cmp -s <(tensor before "$name") <(tensor one "$name") || fail "$name was not trained"
 done
+expect_code 2 "afresh nothing.*: no tensor of the model or of" misspelt.log \
+  "$lockstep" train --data "$E2E_DATA" --run "$work/misspelt" --model cnn --batch-norm --init "$work/before/model.safetensors" --afresh 'nothing.*'
 expect_code 4 'dense1.weight is \[128, 9216\] in the file, but \[64, 784\]|missing in the file: layers.0.weight' wrong.log \
   "$lockstep" train --data "$E2E_DATA" --run "$work/wrong" --model mlp --init "$work/before/model.safetensors"
 expect_code 4 'missing.safetensors' missing.log \

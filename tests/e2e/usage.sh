@@ -11,6 +11,11 @@ expect_code 2 'batch' no-batch.log "${train[@]}" --model mlp --batch 0
 expect_code 2 'batch' not-a-number.log "${train[@]}" --model mlp --batch many
 expect_code 2 'elephant' no-model.log "${train[@]}" --model elephant --batch 48
 expect_code 2 'hidden is for the model mlp; cnn has no such option' not-its-option.log "${train[@]}" --model cnn --batch 48 --hidden 32
+expect_code 2 'look like .height, width, channels.*' channels.log "$lockstep" plan --model cnn --sample 28,28,3
+expect_code 2 'afresh says what not to take' afresh.log "${train[@]}" --model mlp --batch 48 --afresh 'x.*'
+expect_code 0 'nodes' grey.log "$lockstep" plan --model resnet20 --sample 28,28 --loss sigmoid-cross-entropy --write-model "$work/grey.json"
+expect_code 2 'grey.json says what its loss is' loss.log "${train[@]}" --model "$work/grey.json" --batch 48 --loss squared-error
+expect_code 2 'dropout is for the model mlp or cnn; .*grey.json has no such option' file.log "${train[@]}" --model "$work/grey.json" --batch 48 --dropout 0.1
 expect_code 2 'parameters alone take [0-9]+ GiB' no-memory.log "${train[@]}" --model mlp --hidden 2000000000
 expect_code 2 'lanes' too-many-lanes.log "${train[@]}" --model mlp --batch 4 --lanes 8
 expect_code 2 'dropout' dropout.log "${train[@]}" --model mlp --batch 48 --dropout 1.5

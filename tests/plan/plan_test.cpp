@@ -411,6 +411,9 @@ TEST(LanePrice, DefaultLanesAreAPowerOfTwoOfEnoughWork) {
   options.name = "cnn";
   options.sample = {1, 28, 28};
   EXPECT_GE(default_lanes(build_model(options), 64), 8) << "convolutions need few samples a lane";
+  options.batch_norm = true;
+  EXPECT_EQ(default_lanes(build_model(options), 64), 4) << "batch norm needs more";
+  EXPECT_EQ(default_lanes(build_model(options), 16), 1);
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "lockstep/nn.hpp"
 #include "plan/compile.hpp"
 #include "scratch_folder.hpp"
@@ -51,9 +53,11 @@ TEST_F(Initial, TakesAllTensorsOfTheFile) {
 TEST_F(Initial, NamesEverythingThatDoesNotFit) {
   tensor("layers.1.weight") = {"layers.1.weight", {5, 2}, std::vector<float>(10)};
   tensor("layers.1.bias").name = "layers.1.offset";
+  tensor("layers.0.bias").values[1] = std::numeric_limits<float>::quiet_NaN();
   const std::string what = what_throws<CheckpointError>([&] { take(); });
-  for (const char* part : {"w.safetensors", "missing in the file: layers.1.bias [2]", "not in the model: layers.1.offset [2]",
-                           "layers.1.weight is [5, 2] in the file, but [2, 2] in the model", "--afresh"}) {
+  for (const char* part :
+       {"w.safetensors", "missing in the file: layers.1.bias [2]", "not in the model: layers.1.offset [2]",
+        "layers.1.weight is [5, 2] in the file, but [2, 2] in the model", "infinite or NaN in the file: layers.0.bias", "--afresh"}) {
     EXPECT_NE(what.find(part), std::string::npos) << what;
   }
 }
