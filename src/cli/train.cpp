@@ -277,6 +277,11 @@ int train_with(const Options& options, Communicator& communicator, const ModelMa
   std::optional<Lease> lease;
   const auto warn = [](const std::string& text) { std::cerr << fmt::format("lockstep train: {}\n", text); };
   await_root(communicator, [&] { lease.emplace(settings.run, warn); }, {"rank 0 to take the run folder"});
+  if (communicator.rank() == 0 && std::filesystem::exists(RunFolder(settings.run).result()) &&
+      !std::filesystem::exists(settings.run / "checkpoints")) {
+    warn(fmt::format("{} holds the result of a finished run, but no checkpoint: it is trained again, from the start.",
+                     settings.run.string()));
+  }
   const RunData data = open_data(values, communicator);
   const Model model = model_to_train(options, communicator, make, data.training, settings);
   settings.label_scale = data.training.statistics(Metrics(model).labels()).std;

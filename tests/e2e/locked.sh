@@ -32,6 +32,9 @@ expect_code 0 'has changed since the checkpoint' accepted.log "${other[@]}" --st
 expect_code 0 'goes on from step [0-9]+' again.log "${other[@]}" --steps $((steps + 30))
 pass "accepted: $(grep -m 1 'has changed' "$work/accepted.log")"
 
+rm -r "$work/run/checkpoints"
+expect_code 0 'result of a finished run, but no checkpoint' anew.log "${other[@]}" --steps 30
+
 # A dataset that changes while it is read.
 rm -rf "$work/run"
 mapfile -t mpi < <(mpi_line 2)
