@@ -6,6 +6,8 @@
 #include <cmath>
 
 #include "train/read_number.hpp"
+#include "formats/csv_cell.hpp"
+#include "train/job.hpp"
 #include "train/whole_file.hpp"
 
 namespace lockstep::cli {
@@ -124,7 +126,9 @@ Model with_augmentation(Model model, const po::variables_map& values) {
 
 void write_confusion(const std::filesystem::path& file, std::span<const double> counts, const Dataset& dataset) {
   const auto classes = static_cast<std::size_t>(std::lround(std::sqrt(static_cast<double>(counts.size()))));
-  const auto name = [&](std::size_t c) { return c < dataset.class_names().size() ? dataset.class_names()[c] : fmt::format("{}", c); };
+  const auto name = [&](std::size_t c) {
+    return csv_cell(c < dataset.class_names().size() ? dataset.class_names()[c] : fmt::format("{}", c));
+  };
   std::string text = "label";
   for (std::size_t c = 0; c < classes; ++c) {
     text += fmt::format(",{}", name(c));

@@ -11,6 +11,7 @@
 #include "formats/compressed_file.hpp"
 #include "lockstep/error.hpp"
 #include "train/read_number.hpp"
+#include "formats/csv_cell.hpp"
 
 namespace lockstep {
 namespace {
@@ -90,28 +91,10 @@ class Table {
     return !ended;
   }
 
-  /// Cells may stand in double quotes, with "" for a quote; blanks around a cell are not part of it.
+  /// Blanks around a cell are not part of it.
   void split(const std::string& line, std::vector<std::string>& cells) const {
-    cells.assign(1, "");
-    bool quoted = false;
-    for (std::size_t i = 0; i < line.size(); ++i) {
-      if (line[i] == '"' && quoted && i + 1 < line.size() && line[i + 1] == '"') {
-        cells.back() += line[++i];
-      } else if (line[i] == '"') {
-        quoted = !quoted;
-      } else if (line[i] == delimiter_ && !quoted) {
-        if (delimiter_ != ' ' || !cells.back().empty()) {
-          cells.emplace_back();
-        }
-      } else {
-        cells.back() += line[i];
-      }
-    }
-    if (quoted) {
+    if (!split_csv_line(line, delimiter_, cells)) {
       throw DataError(fmt::format("{}: a quote does not end.\n  A cell may not reach over several lines.", place()));
-    }
-    if (delimiter_ == ' ' && cells.back().empty() && cells.size() > 1) {
-      cells.pop_back();
     }
     for (std::string& cell : cells) {
       const std::size_t begin = std::min(cell.find_first_not_of(" \t"), cell.size());
