@@ -6,12 +6,13 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 #include <set>
 
+#include "formats/class_numbers.hpp"
 #include "formats/compressed_file.hpp"
-#include "lockstep/error.hpp"
-#include "train/read_number.hpp"
 #include "formats/csv_cell.hpp"
+#include "lockstep/error.hpp"
 
 namespace lockstep {
 namespace {
@@ -20,11 +21,6 @@ constexpr std::size_t kMostClasses = 10000;
 constexpr std::size_t kFewValues = 20;
 constexpr std::size_t kNumbersAtOnce = 1 << 18;
 constexpr std::size_t kLongestLine = 16 << 20;
-
-std::optional<double> number(std::string_view text) {
-  text.remove_prefix(text.starts_with('+') ? 1 : 0);
-  return read_number<double>(text);
-}
 
 bool missing(std::string_view cell) {
   constexpr std::array<std::string_view, 8> kMissing{"", "NA", "N/A", "NaN", "nan", "null", "NULL", "?"};
@@ -115,15 +111,17 @@ std::size_t column(const CsvForm& form, const std::string& wanted, const std::st
   if (const auto found = std::ranges::find(form.names, wanted); found != form.names.end()) {
     return static_cast<std::size_t>(found - form.names.begin());
   }
-  if (const auto place = number(wanted); place && *place >= 1 && *place <= static_cast<double>(form.names.size())) {
+  if (const auto place = number_in(wanted); place && *place >= 1 && *place <= static_cast<double>(form.names.size())) {
     return static_cast<std::size_t>(*place) - 1;
   }
   throw UsageError(fmt::format("{}: there is no column '{}'; there are {}", file, wanted, fmt::join(form.names, ", ")));
 }
 
-/// Calls `visit(cells)` for each row of data that is taken. The form's names must be known, or `form` be being made.
+/// Calls `visit(cells)` for each row of data that is taken; returns how many are left out. The form's names must be known, or `form` be
+/// being made.
 template <class Visit>
-void for_each_row(Table& table, const CsvForm& form, std::vector<std::string> cells, bool first_is_data, const Visit& visit) {
+std::int64_t for_each_row(Table& table, const CsvForm& form, std::vector<std::string> cells, bool first_is_data, const Visit& visit) {
+  std::int64_t left_out = 0;
   for (bool more = first_is_data || table.next(cells); more; more = table.next(cells)) {
     if (cells.size() != form.names.size()) {
       throw DataError(fmt::format("{}: has {} cells, but there are {} columns.", table.place(), cells.size(), form.names.size()));
@@ -137,12 +135,15 @@ void for_each_row(Table& table, const CsvForm& form, std::vector<std::string> ce
       throw DataError(fmt::format(
           "{}: the column '{}' has no value.\n  Leave out such rows with --missing drop, or the column with --ignore {}.", table.place(),
           (feature != form.features.end() ? *feature : *target).name, (feature != form.features.end() ? *feature : *target).name));
+    } else {
+      ++left_out;
     }
   }
+  return left_out;
 }
 
 double target_number(const Table& table, const CsvForm::Column& column, const std::string& cell) {
-  const std::optional<double> value = number(cell);
+  const std::optional<double> value = number_in(cell);
   if (!value) {
     throw DataError(
         fmt::format("{}: the target '{}' holds '{}', which is no number.\n"
@@ -153,7 +154,7 @@ double target_number(const Table& table, const CsvForm::Column& column, const st
 }
 
 bool is_0_or_1(const std::string& cell) {
-  const std::optional<double> value = number(cell);
+  const std::optional<double> value = number_in(cell);
   return value == 0.0 || value == 1.0;
 }
 
@@ -164,11 +165,11 @@ std::int32_t label_of(const Table& table, const CsvForm::Column& column, const s
                     "  Choose other columns with --target, or give --task regression for numbers.",
                     table.place(), column.name, cell));
   }
-  return *number(cell) == 1 ? 1 : 0;
+  return *number_in(cell) == 1 ? 1 : 0;
 }
 
 double feature_number(const Table& table, const CsvForm::Column& column, const std::string& cell) {
-  const std::optional<double> value = number(cell);
+  const std::optional<double> value = number_in(cell);
   if (!value) {
     throw DataError(
         fmt::format("{0}: the column '{1}' holds '{2}', which is no number.\n"
@@ -178,39 +179,44 @@ double feature_number(const Table& table, const CsvForm::Column& column, const s
   return *value;
 }
 
-/// In the order of numbers if all are numbers, else of letters.
-std::vector<std::string> in_order(const std::set<std::string>& values) {
-  std::vector<std::string> ordered(values.begin(), values.end());
-  if (std::ranges::all_of(ordered, [](const std::string& v) { return number(v).has_value(); })) {
-    std::ranges::stable_sort(ordered, {}, [](const std::string& v) { return *number(v); });
-  }
-  return ordered;
-}
-
-std::int32_t place_of(const Table& table, const CsvForm::Column& column, const std::string& cell) {
+std::int32_t place_of(const Table& table, const CsvForm::Column& column, const std::string& cell,
+                      const std::vector<std::string>& classes = {}) {
   const auto found = std::ranges::find(column.values, cell);
   if (found == column.values.end()) {
-    throw DataError(fmt::format("{}: the column '{}' holds '{}', which the training rows do not have; they have {}.", table.place(),
-                                column.name, cell, fmt::join(column.values, ", ")));
+    const bool given = column.values == classes;
+    throw DataError(fmt::format("{}: the column '{}' holds '{}', which {}{}{}.", table.place(), column.name, cell,
+                                given ? "is not among --classes " : "the training rows do not have; they have ",
+                                fmt::join(column.values, ", "), given ? ".\n  Name every class, or leave out its rows" : ""));
   }
   return static_cast<std::int32_t>(found - column.values.begin());
 }
 
 /// The names of the columns from the first line, which is data if there is no header.
-void read_names(CsvForm& form, const std::vector<std::string>& first) {
-  const bool numbers = std::ranges::all_of(first, [](const std::string& cell) { return number(cell) || missing(cell); });
+void read_names(CsvForm& form, const Table& table, const std::vector<std::string>& first) {
+  const bool numbers = std::ranges::all_of(first, [](const std::string& cell) { return number_in(cell) || missing(cell); });
   form.header = form.options.header.value_or(!numbers);
+  std::map<std::string_view, std::size_t> places;
   for (std::size_t i = 0; i < first.size(); ++i) {
+    const std::size_t same = places.emplace(first[i], i).first->second;
+    if (form.header && !first[i].empty() && same < i) {
+      throw DataError(fmt::format(
+          "{}: the columns {} and {} are both named '{}'.\n  Rename one of them; if this line is a row of data, give --header no.",
+          table.place(), same + 1, i + 1, first[i]));
+    }
     form.names.push_back(form.header ? first[i] : fmt::format("{}", i + 1));
   }
 }
 
 void choose_columns(CsvForm& form, const std::string& file) {
-  const std::vector<std::string> targets =
-      form.options.targets.empty() ? std::vector{fmt::format("{}", form.names.size())} : form.options.targets;
+  std::vector<std::size_t> targets;
+  for (const std::string& name : form.options.targets) {
+    targets.push_back(column(form, name, file));
+  }
+  if (targets.empty() && form.task != CsvTask::unlabelled) {
+    targets.push_back(form.names.size() - 1);
+  }
   std::set<std::size_t> taken;
-  for (const std::string& name : targets) {
-    const std::size_t place = form.options.targets.empty() ? form.names.size() - 1 : column(form, name, file);
+  for (const std::size_t place : targets) {
     form.targets.push_back({place, form.names[place]});
     taken.insert(place);
   }
@@ -238,12 +244,23 @@ CsvTask task_of(const CsvForm& form, const std::vector<std::set<std::string>>& t
   }
   const std::set<std::string>& values = targets[0];
   const auto whole = [](const std::string& v) {
-    const auto value = number(v);
+    const auto value = number_in(v);
     return value && *value == std::floor(*value) && v.find_first_of(".eE") == std::string::npos;
   };
-  const bool classes = std::ranges::any_of(values, [](const std::string& v) { return !number(v); }) ||
+  const bool classes = !form.options.classes.empty() || std::ranges::any_of(values, [](const std::string& v) { return !number_in(v); }) ||
                        (values.size() <= kFewValues && std::ranges::all_of(values, whole));
   return classes ? CsvTask::classification : CsvTask::regression;
+}
+
+/// Several labels get the names that are given, in the order of their columns.
+void name_labels(CsvForm& form, const std::string& file) {
+  if (form.task == CsvTask::regression) {
+    throw UsageError(fmt::format("{}: --classes names classes, but the targets are numbers to predict", file));
+  }
+  if (form.options.classes.size() != form.targets.size()) {
+    throw UsageError(fmt::format("{}: --classes gives {} names for {} targets", file, form.options.classes.size(), form.targets.size()));
+  }
+  form.classes = form.options.classes;
 }
 
 /// Rows as numbers, handed on some at a time.
@@ -265,7 +282,7 @@ class RowBuffer {
       if (form_.task == CsvTask::regression) {
         numbers_.push_back(static_cast<float>(target_number(table, target, cell)));
       } else {
-        classes_.push_back(form_.classifies() ? place_of(table, target, cell) : label_of(table, target, cell));
+        classes_.push_back(form_.classifies() ? place_of(table, target, cell, form_.options.classes) : label_of(table, target, cell));
       }
     }
     ++held_;
@@ -277,7 +294,8 @@ class RowBuffer {
   void flush() {
     if (held_ > 0) {
       const auto labels = form_.task == CsvTask::regression ? std::as_bytes(std::span(numbers_)) : std::as_bytes(std::span(classes_));
-      take_(std::array{std::as_bytes(std::span(features_)), labels});
+      const std::array both{std::as_bytes(std::span(features_)), labels};
+      take_(std::span(both).first(form_.targets.empty() ? 1 : 2));
     }
     features_.clear();
     numbers_.clear();
@@ -305,6 +323,9 @@ std::string CsvForm::describe() const {
   for (const Column& target : targets) {
     of.push_back("'" + target.name + "'");
   }
+  if (targets.empty()) {
+    return fmt::format("{} features; no target", width);
+  }
   const std::string what = classifies()               ? fmt::format("{} classes of", targets[0].values.size())
                            : task == CsvTask::several ? "labels of 0 and 1 (train with --loss sigmoid-cross-entropy):"
                                                       : "numbers of";
@@ -316,7 +337,29 @@ std::vector<std::string> CsvForm::class_names() const {
   for (const Column& target : targets) {
     names_of_targets.push_back(target.name);
   }
-  return classifies() ? targets[0].values : task == CsvTask::several ? names_of_targets : std::vector<std::string>();
+  return task == CsvTask::several && classes.empty() ? names_of_targets : classes;
+}
+
+std::map<std::string, std::vector<std::string>> CsvForm::columns() const {
+  std::map<std::string, std::vector<std::string>> named;
+  for (const Column& feature : features) {
+    for (const std::string& value : feature.values) {
+      named["features"].push_back(feature.name + "=" + value);
+    }
+    if (feature.values.empty()) {
+      named["features"].push_back(feature.name);
+    }
+  }
+  for (const Column& target : targets) {
+    named["labels"].push_back(target.name);
+  }
+  if (!header) {
+    named.erase("labels");
+    if (std::ranges::all_of(features, [](const Column& feature) { return feature.values.empty(); })) {
+      named.clear();
+    }
+  }
+  return named;
 }
 
 CsvForm csv_form(const std::filesystem::path& file, const CsvOptions& options) {
@@ -327,8 +370,11 @@ CsvForm csv_form(const std::filesystem::path& file, const CsvOptions& options) {
     throw DataError(fmt::format("{}: is empty.", file.string()));
   }
   form.delimiter = table.delimiter();
-  read_names(form, cells);
+  read_names(form, table, cells);
   choose_columns(form, file.string());
+  if (options.task == CsvTask::unlabelled && !(options.targets.empty() && options.classes.empty())) {
+    throw UsageError("--no-target says that the table holds no target, so neither --target nor --classes is for it");
+  }
   if (options.task == CsvTask::classification && form.targets.size() > 1) {
     throw UsageError("--task classification takes one --target");
   }
@@ -371,7 +417,12 @@ CsvForm csv_form(const std::filesystem::path& file, const CsvOptions& options) {
           fmt::format("{}: the column '{}' has more than {} values, which are no classes.\n  Give --task regression for numbers.",
                       file.string(), form.targets[0].name, kMostClasses));
     }
-    form.targets[0].values = in_order(target_values[0]);
+    ClassNumbers numbers =
+        number_classes(target_values[0], options.classes, fmt::format("{}, column '{}'", file.string(), form.targets[0].name));
+    form.targets[0].values = std::move(numbers.labels);
+    form.classes = std::move(numbers.names);
+  } else if (!options.classes.empty()) {
+    name_labels(form, file.string());
   }
   return form;
 }
@@ -383,8 +434,10 @@ RowSource csv_rows(const std::filesystem::path& file, const CsvForm& form) {
   }
   const auto targets = static_cast<std::int64_t>(form.targets.size());
   RowSource source;
-  source.fields = {{"features", {width}, DType::f32},
-                   {"labels", targets > 1 ? Shape{targets} : Shape(), form.task == CsvTask::regression ? DType::f32 : DType::i32}};
+  source.fields = {{"features", {width}, DType::f32}};
+  if (targets > 0) {
+    source.fields.push_back({"labels", targets > 1 ? Shape{targets} : Shape(), form.task == CsvTask::regression ? DType::f32 : DType::i32});
+  }
   source.normalised = {"features"};
   if (form.task == CsvTask::regression) {
     source.normalised.insert("labels");
@@ -397,9 +450,9 @@ RowSource csv_rows(const std::filesystem::path& file, const CsvForm& form) {
       throw DataError(fmt::format("{}: has the columns {}, but the training rows have {}.", file.string(), fmt::join(cells, ", "),
                                   fmt::join(form.names, ", ")));
     }
-    for_each_row(table, form, cells, any && !form.header, [&](const std::vector<std::string>& row) { visit(table, row); });
+    return for_each_row(table, form, cells, any && !form.header, [&](const std::vector<std::string>& row) { visit(table, row); });
   };
-  rows([&](const Table&, const std::vector<std::string>&) { ++source.rows; });
+  source.left_out = rows([&](const Table&, const std::vector<std::string>&) { ++source.rows; });
   if (source.rows == 0) {
     throw DataError(fmt::format("{}: holds no rows.", file.string()));
   }

@@ -179,6 +179,7 @@ RowSource finite_rows(RowSource source) {
   if (bad->empty()) {
     return source;
   }
+  source.left_out += std::ssize(*bad);
   return filtered(source, source.rows - std::ssize(*bad), [bad](std::int64_t row) { return !bad->contains(row); });
 }
 
