@@ -2,12 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
-#include "train/read_number.hpp"
 #include "formats/csv_cell.hpp"
 #include "train/job.hpp"
+#include "train/read_number.hpp"
 #include "train/whole_file.hpp"
 
 namespace lockstep::cli {
@@ -50,6 +51,13 @@ std::vector<double> parse_weights(const std::string& text) {
   return weights;
 }
 
+[[noreturn]] void refuse_without_labels(const Dataset& dataset) {
+  throw DataError(fmt::format(
+      "{}: has no labels, which train and evaluate compare with what the model says.\n  {} lockstep predict needs none.",
+      dataset.path().string(),
+      dataset.readings().empty() ? "Import it again with a target (import csv: --target COLUMN)." : "Say what they are: --target /PATH."));
+}
+
 }  // namespace
 
 void add_task_options(po::options_description& options) {
@@ -68,6 +76,9 @@ void add_task_options(po::options_description& options) {
 Model model_for(const po::variables_map& values, const Dataset& training) {
   if (std::optional<Model> model = model_from_file(values)) {
     return *std::move(model);
+  }
+  if (!training.has_field("labels")) {
+    refuse_without_labels(training);
   }
   const Field& labels = training.field("labels");
   const nn::Loss loss = loss_for(values, labels);
@@ -122,6 +133,13 @@ Model with_augmentation(Model model, const po::variables_map& values) {
     }
   }
   return augment_images(model, crop, flip);
+}
+
+void require_labels(const Model& model, const Dataset& dataset) {
+  const std::vector<Field> inputs = inputs_of(model, "evaluate");
+  if (std::ranges::find(inputs, "labels", &Field::name) != inputs.end() && !dataset.has_field("labels")) {
+    refuse_without_labels(dataset);
+  }
 }
 
 void write_confusion(const std::filesystem::path& file, std::span<const double> counts, const Dataset& dataset) {

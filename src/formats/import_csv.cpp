@@ -439,6 +439,7 @@ RowSource csv_rows(const std::filesystem::path& file, const CsvForm& form) {
     source.fields.push_back({"labels", targets > 1 ? Shape{targets} : Shape(), form.task == CsvTask::regression ? DType::f32 : DType::i32});
   }
   source.normalised = {"features"};
+  source.columns = form.columns();
   if (form.task == CsvTask::regression) {
     source.normalised.insert("labels");
   }
