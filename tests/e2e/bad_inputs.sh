@@ -18,7 +18,7 @@ bad() {
   ! grep -E 'unforeseen|bad_alloc|terminate called' "$work/$count-$1.log" || fail "an error that nobody foresaw: lockstep $*" "$work/$count-$1.log"
 }
 fields=(--input /x --target /y)
-train=(train --run run --quiet --threads 1 --epochs 1 --batch 16 --lanes 2 --hidden 4)
+train=(train --run run --quiet --threads 1 --epochs 1 --batch 16 --lanes 2)
 
 # ---- tables: table TEXT, then import ----
 table() { printf '%b' "$1" >t.csv; }
