@@ -196,13 +196,14 @@ void add_options(po::options_description& options) {
       ("input", po::value<Texts>()->value_name("[NAME=]PATH[:HOW]"),
        "npy: a file; hdf5: a path in the files; :nhwc, :index (whole numbers), :real, :raw (not normalised). May be given again")  //
       ("target", po::value<Texts>()->value_name("[NAME=]PATH[:HOW]"),
-       "what to predict; also :one-hot. csv: a column, by default the last. May be given again")                                         //
-      ("no-target", po::bool_switch(), "csv: the table holds none: for predict")                                                         //
-      ("weight", po::value<std::string>()->value_name("PATH"), "npy, hdf5: of each training sample in the loss")                         //
-      ("test-input", po::value<Texts>()->value_name("[NAME=]FILE[:HOW]"), "npy: of the test part")                                       //
-      ("test-target", po::value<Texts>()->value_name("[NAME=]FILE[:HOW]"), "npy: of the test part")                                      //
-      ("ignore", po::value<Texts>()->value_name("COLUMN"), "csv: leave it out. May be given again")                                      //
-      ("one-hot", po::value<Texts>()->value_name("COLUMN"), "csv: a column of 0 and 1 for each of its values. May be given again")       //
+       "what to predict; also :one-hot. csv: a column, by default the last. May be given again")                  //
+      ("no-target", po::bool_switch(), "csv: the table holds none: for predict")                                  //
+      ("weight", po::value<std::string>()->value_name("PATH"), "npy, hdf5: of each training sample in the loss")  //
+      ("test-input", po::value<Texts>()->value_name("[NAME=]FILE[:HOW]"), "npy: of the test part")                //
+      ("test-target", po::value<Texts>()->value_name("[NAME=]FILE[:HOW]"), "npy: of the test part")               //
+      ("ignore", po::value<Texts>()->value_name("COLUMN"), "csv: leave it out. May be given again")               //
+      ("one-hot", po::value<Texts>()->value_name("COLUMN[=A,B]"),
+       "csv: a column of 0 and 1 for each of its values, or for these. May be given again")                                              //
       ("delimiter", po::value<std::string>()->default_value(""), "csv: by default the first of tab ; , and space in the first line")     //
       ("header", po::value<std::string>()->default_value("auto"), "csv: auto (if the first line is not all numbers), yes or no")         //
       ("task", po::value<std::string>()->default_value("auto"), "csv: auto, classification, regression or several (labels of 0 and 1)")  //

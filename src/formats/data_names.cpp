@@ -36,8 +36,8 @@ void require_columns(const std::string& field, const Texts& wanted, const Texts&
   const std::string advice =
       field == "labels"
           ? fmt::format("Name its targets so, and import it again with them in this order: --target {}", fmt::join(wanted, " --target "))
-          : "Import it again from a table with these columns in this order (values of --one-hot "
-            "columns stand after =): " +
+          : "Import it again from a table with these columns in this order (those with = are of "
+            "--one-hot COLUMN=VALUE,VALUE): " +
                 csv_line(wanted);
   throw DataError(fmt::format("{}: column {} of {} is {}, but that of the training set is {}.\n  {}", where, place + 1, field,
                               name_at(found, place), name_at(wanted, place), advice));

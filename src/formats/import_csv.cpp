@@ -117,6 +117,20 @@ std::size_t column(const CsvForm& form, const std::string& wanted, const std::st
   throw UsageError(fmt::format("{}: there is no column '{}'; there are {}", file, wanted, fmt::join(form.names, ", ")));
 }
 
+/// Of COLUMN or COLUMN=A,B: the column's place, and its values if they are given.
+std::pair<std::size_t, std::vector<std::string>> one_hot_column(const CsvForm& form, const std::string& wanted, const std::string& file) {
+  const std::size_t equals = wanted.find('=');
+  if (equals == std::string::npos || std::ranges::find(form.names, wanted) != form.names.end()) {
+    return {column(form, wanted, file), {}};
+  }
+  std::vector<std::string> values;
+  const bool whole = split_csv_line(wanted.substr(equals + 1), ',', values);
+  if (!whole || values.front().empty() || std::set(values.begin(), values.end()).size() != values.size()) {
+    throw UsageError(fmt::format("--one-hot {}: after = stand values with commas between them, each once", wanted));
+  }
+  return {column(form, wanted.substr(0, equals), file), values};
+}
+
 /// Calls `visit(cells)` for each row of data that is taken; returns how many are left out. The form's names must be known, or `form` be
 /// being made.
 template <class Visit>
@@ -179,14 +193,15 @@ double feature_number(const Table& table, const CsvForm::Column& column, const s
   return *value;
 }
 
-std::int32_t place_of(const Table& table, const CsvForm::Column& column, const std::string& cell,
-                      const std::vector<std::string>& classes = {}) {
+std::int32_t place_of(const Table& table, const CsvForm::Column& column, const std::string& cell) {
   const auto found = std::ranges::find(column.values, cell);
   if (found == column.values.end()) {
-    const bool given = column.values == classes;
-    throw DataError(fmt::format("{}: the column '{}' holds '{}', which {}{}{}.", table.place(), column.name, cell,
-                                given ? "is not among --classes " : "the training rows do not have; they have ",
-                                fmt::join(column.values, ", "), given ? ".\n  Name every class, or leave out its rows" : ""));
+    const std::string values = fmt::format("{}", fmt::join(column.values, ", "));
+    throw DataError(fmt::format(
+        "{}: the column '{}' holds '{}', which {}", table.place(), column.name, cell,
+        column.given_by.empty()
+            ? fmt::format("the training rows do not have; they have {}.", values)
+            : fmt::format("is not among those of {}: {}.\n  Name all that there are, or leave out such rows.", column.given_by, values)));
   }
   return static_cast<std::int32_t>(found - column.values.begin());
 }
@@ -282,7 +297,7 @@ class RowBuffer {
       if (form_.task == CsvTask::regression) {
         numbers_.push_back(static_cast<float>(target_number(table, target, cell)));
       } else {
-        classes_.push_back(form_.classifies() ? place_of(table, target, cell, form_.options.classes) : label_of(table, target, cell));
+        classes_.push_back(form_.classifies() ? place_of(table, target, cell) : label_of(table, target, cell));
       }
     }
     ++held_;
@@ -381,16 +396,19 @@ CsvForm csv_form(const std::filesystem::path& file, const CsvOptions& options) {
   if (options.task == CsvTask::several && form.targets.size() < 2) {
     throw UsageError("--task several takes more than one --target; one of 0 and 1 is for --task classification");
   }
-  std::set<std::size_t> texts;
+  std::map<std::size_t, std::vector<std::string>> texts;
   for (const std::string& name : options.one_hot) {
-    texts.insert(column(form, name, file.string()));
+    texts.insert(one_hot_column(form, name, file.string()));
   }
   std::vector<std::set<std::string>> target_values(form.targets.size());
   std::vector<std::set<std::string>> values(form.features.size());
   for_each_row(table, form, cells, !form.header, [&](const std::vector<std::string>& row) {
     for (std::size_t f = 0; f < form.features.size(); ++f) {
       const CsvForm::Column& feature = form.features[f];
-      if (texts.contains(feature.place)) {
+      if (const auto text = texts.find(feature.place); text != texts.end()) {
+        if (!text->second.empty()) {
+          continue;
+        }
         values[f].insert(row[feature.place]);
         if (values[f].size() > kMostClasses) {
           throw DataError(
@@ -408,7 +426,12 @@ CsvForm csv_form(const std::filesystem::path& file, const CsvOptions& options) {
     }
   });
   for (std::size_t f = 0; f < form.features.size(); ++f) {
-    form.features[f].values = in_order(values[f]);
+    CsvForm::Column& feature = form.features[f];
+    feature.values = in_order(values[f]);
+    if (const auto text = texts.find(feature.place); text != texts.end() && !text->second.empty()) {
+      feature.values = text->second;
+      feature.given_by = "--one-hot " + feature.name;
+    }
   }
   form.task = task_of(form, target_values);
   if (form.classifies()) {
@@ -420,6 +443,7 @@ CsvForm csv_form(const std::filesystem::path& file, const CsvOptions& options) {
     ClassNumbers numbers =
         number_classes(target_values[0], options.classes, fmt::format("{}, column '{}'", file.string(), form.targets[0].name));
     form.targets[0].values = std::move(numbers.labels);
+    form.targets[0].given_by = form.targets[0].values == options.classes ? "--classes" : "";
     form.classes = std::move(numbers.names);
   } else if (!options.classes.empty()) {
     name_labels(form, file.string());

@@ -17,7 +17,8 @@ struct CsvOptions {
   std::optional<bool> header{};        ///< none: there is one if a cell of the first line is no number
   std::vector<std::string> targets{};  ///< empty: the last column
   std::vector<std::string> ignored{};
-  std::vector<std::string> one_hot{};  ///< columns of text that become a column of 0 and 1 for each of their values
+  /// Columns of text that become a column of 0 and 1 for each of their values: COLUMN, or COLUMN=A,B for these values in this order.
+  std::vector<std::string> one_hot{};
   std::vector<std::string> classes{};  ///< of the target, in the order of their numbers, see number_classes; of several labels: their names
   /// By values: one target is classes if `classes` are given, if it is text, or whole numbers of at most 20 values; several are labels if
   /// all hold only 0 and 1. Unlabelled: no column is a target.
@@ -31,6 +32,7 @@ struct CsvForm {
     std::size_t place = 0;
     std::string name;
     std::vector<std::string> values{};  ///< of a one-hot column, in order
+    std::string given_by{};             ///< the option that the values are from; empty: the training rows
   };
   CsvOptions options;
   CsvTask task;  ///< as found; never by_values

@@ -147,7 +147,8 @@ TEST_F(Import, ValuesOfOneHotColumnsAreNames) {
   train("blue", {"--lr", "0.001"});
   expect_contains(what_throws<DataError>([&] { predict("green"); }),
                   "column 1 of features is 'colour=green', but that of the training set is 'colour=blue'");
-  predict("blue");
+  import("few", "colour,x,y\nblue,3,1.5\n", {"--one-hot", "colour=blue,red"});
+  predict("few");
   EXPECT_EQ(first_line(folder / "said.csv"), "row,prediction");
 }
 

@@ -52,7 +52,7 @@ csv 0 '2 training' --task classification
 table 'a,a,b\n1,2,0\n'
 csv 3 "line 1: the columns 1 and 2 are both named 'a'"
 table 'a,b\n1,cat\n2,dog\n'
-csv 3 "line 3: the column 'b' holds 'dog', which is not among --classes cat, eel" --classes cat,eel
+csv 3 "line 3: the column 'b' holds 'dog', which is not among those of --classes: cat, eel" --classes cat,eel
 csv 2 "'cat' is there twice" --classes cat,dog,cat
 csv 2 'neither --target nor --classes is for it' --no-target --target b
 table 'a,b\n1,1\n2,2\n'

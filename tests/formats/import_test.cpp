@@ -83,7 +83,7 @@ TEST(ImportCsv, GivenClassesNumberTheTextsOfTheTarget) {
   const auto other = text_file(folder, "b.csv", "x,kind\n1,cat\n2,bird\n");
   for (const CsvForm& of : {form, csv_form(other, {.classes = classes})}) {
     expect_contains(message_of([&] { rows_of_field<std::int32_t>(csv_rows(other, of), 1); }),
-                    "b.csv, line 3: the column 'kind' holds 'bird', which is not among --classes dog, cat, ant.\n  Name every class");
+                    "b.csv, line 3: the column 'kind' holds 'bird', which is not among those of --classes: dog, cat, ant.\n  Name all");
   }
 }
 
@@ -109,7 +109,7 @@ TEST(ImportCsv, NamesGoByNumberWhereLabelsAreNumbers) {
   expect_contains(message_of([&] {
                     labels("1,1\n1,2\n", {"2", "3"});
                   }),
-                  "line 1: the column '2' holds '1', which is not among --classes 2, 3");
+                  "line 1: the column '2' holds '1', which is not among those of --classes: 2, 3");
   std::string letters;
   std::vector<std::string> names;
   for (int i = 0; i < 26; ++i) {  // more than are taken for classes where nobody says so
@@ -117,6 +117,21 @@ TEST(ImportCsv, NamesGoByNumberWhereLabelsAreNumbers) {
     names.emplace_back(1, static_cast<char>('a' + i));
   }
   EXPECT_EQ(labels(letters, names).back(), 25);
+}
+
+TEST(ImportCsv, GivenValuesOfAOneHotColumnAreItsColumns) {
+  const TemporaryFolder folder;
+  const auto file = text_file(folder, "a.csv", "x,colour,a=b,y\n1,red,p,0.5\n2,green,q,1.5\n");
+  const CsvForm form = csv_form(file, {.one_hot = {"colour=green,\"dark, or so\",red", "a=b"}});
+  EXPECT_EQ(form.columns().at("features"),
+            (std::vector<std::string>{"x", "colour=green", "colour=dark, or so", "colour=red", "a=b=p", "a=b=q"}));
+  EXPECT_EQ(rows_of_field<float>(csv_rows(file, form), 0), (std::vector<float>{1, 0, 0, 1, 1, 0, 2, 1, 0, 0, 0, 1}));
+  const RowSource lacking = csv_rows(file, csv_form(file, {.ignored = {"a=b"}, .one_hot = {"2=red,blue"}}));
+  expect_contains(message_of([&] { rows_of_field<float>(lacking, 0); }),
+                  "a.csv, line 3: the column 'colour' holds 'green', which is not among those of --one-hot colour: red, blue.");
+  for (const char* const wrong : {"colour=", "colour=red,red", "colour=\"red"}) {
+    expect_contains(message_of<Error>([&] { return csv_form(file, {.one_hot = {wrong}}); }), "after = stand values");
+  }
 }
 
 TEST(ImportCsv, ClassesAreForTargetsThatHaveSome) {
