@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include "data/describe_data.hpp"
+#include "formats/data_names.hpp"
 #include "formats/inspect.hpp"
 #include "formats/summary.hpp"
 
@@ -169,11 +170,24 @@ Dataset open_described(const nlohmann::ordered_json& description, const po::vari
 }  // namespace
 
 RunData open_data(const po::variables_map& values, Communicator& communicator) {
-  return with_data_errors([&] { return open_run_data(values, communicator); });
+  return with_data_errors([&] {
+    RunData data = open_run_data(values, communicator);
+    const DataNames wanted = names_of(data.training);
+    for (const std::optional<Dataset>* other : {&data.validation, &data.test}) {
+      if (*other) {
+        require_names(wanted, names_of(**other), (*other)->path().string(), true);
+      }
+    }
+    return data;
+  });
 }
 
 Dataset open_like(const nlohmann::ordered_json& description, const po::variables_map& values, bool targets) {
-  return with_data_errors([&] { return open_described(description, values, targets); });
+  return with_data_errors([&] {
+    Dataset dataset = open_described(description, values, targets);
+    require_names(names_in(description), names_of(dataset), dataset.path().string(), targets);
+    return dataset;
+  });
 }
 
 }  // namespace lockstep::cli

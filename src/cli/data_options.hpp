@@ -27,11 +27,11 @@ struct RunData {
   std::optional<Dataset> test;
 };
 /// Opens what --data, --test and --validation name. Files made elsewhere are looked through once by rank 0, for the training set's
-/// statistics. Every worker must call it.
+/// statistics. Throws DataError where the others name other columns or classes than the training set. Every worker must call it.
 [[nodiscard]] RunData open_data(const po::variables_map& values, Communicator& communicator);
 
 /// A dataset to evaluate on, taken as the description of the training set says, or as --input … say if they are given.
-/// Without `targets` files made elsewhere need hold none.
+/// Without `targets` files made elsewhere need hold none. Throws DataError where it names other columns or (with `targets`) classes.
 [[nodiscard]] Dataset open_like(const nlohmann::ordered_json& description, const po::variables_map& values, bool targets = true);
 
 }  // namespace lockstep::cli

@@ -21,6 +21,7 @@ int evaluate_with(const po::variables_map& values, Communicator& communicator) {
   const Checkpoint checkpoint = share_checkpoint(communicator, mine).value();
   const Model model = Model::from_json(checkpoint.model);
   const Dataset dataset = open_like(description_of(checkpoint), values);
+  require_labels(model, dataset);
   check_dataset(model, dataset, "evaluate");
 
   TrainSettings settings;

@@ -6,6 +6,7 @@
 #include "cli/commands.hpp"
 #include "cli/trained.hpp"
 #include "data/describe_data.hpp"
+#include "formats/data_names.hpp"
 #include "formats/onnx.hpp"
 #include "formats/safetensors.hpp"
 #include "train/metrics.hpp"
@@ -28,6 +29,9 @@ OnnxFacts facts_of(const Checkpoint& checkpoint) {
   facts.metadata["mean"] = Json(facts.mean).dump();
   facts.metadata["std"] = Json(facts.std).dump();
   facts.metadata["classes"] = data.value("classes", Json::array()).dump();
+  if (const ColumnNames columns = names_in(data).columns; !columns.empty()) {
+    facts.metadata["columns"] = Json(columns).dump();
+  }
   return facts;
 }
 
@@ -54,7 +58,7 @@ int run_export(const Arguments& arguments) {
   options.add().add_options()                                                             //
       ("run", po::value<std::string>()->required()->value_name("DIR"), "the run folder")  //
       ("to", po::value<std::string>()->required()->value_name("FILE"),
-       "FILE.safetensors: the parameters, with mean, std, classes and graph in the metadata; FILE.onnx: a graph for any number of samples");
+       "FILE.safetensors: the parameters, with mean, std, names and graph in the metadata; FILE.onnx: a graph for any number of samples");
   if (!options.parse(arguments)) {
     return 0;
   }

@@ -10,6 +10,7 @@
 #include "cli/trained.hpp"
 #include "data/describe_data.hpp"
 #include "formats/csv_cell.hpp"
+#include "formats/data_names.hpp"
 #include "runtime/cores.hpp"
 #include "train/metrics.hpp"
 #include "train/whole_file.hpp"
@@ -29,8 +30,10 @@ struct Predictions {
 bool is_share(Metrics::Task task) { return task == Metrics::Task::classes || task == Metrics::Task::several; }
 
 /// Of each class or output: as the data name them, else numbers.
-std::vector<std::string> output_names(const nlohmann::ordered_json& description, std::size_t count) {
-  auto names = description.value("classes", std::vector<std::string>());
+std::vector<std::string> output_names(const nlohmann::ordered_json& description, Metrics::Task task, std::size_t count) {
+  DataNames known = names_in(description);
+  const std::vector<std::string>& targets = known.columns["labels"];
+  std::vector<std::string> names = task == Metrics::Task::numbers && targets.size() == count ? targets : known.classes;
   for (std::size_t i = names.size(); i < count; ++i) {
     names.push_back(fmt::format("{}", i));
   }
@@ -42,7 +45,7 @@ Predictions predict(Predictor& predictor, Metrics::Task task, const Dataset& dat
                     const Statistics& labels) {
   const auto width = static_cast<std::size_t>(predictor.shape().elements());
   const std::size_t last = predictor.shape().rank() == 0 ? 1 : static_cast<std::size_t>(predictor.shape()[-1]);
-  Predictions result{task, output_names(description, last), predictor.shape().dims(), {}, {}};
+  Predictions result{task, output_names(description, task, last), predictor.shape().dims(), {}, {}};
   const bool one_class = task == Metrics::Task::classes && predictor.shape().rank() == 1;
   result.numbers.reserve(width * static_cast<std::size_t>(dataset.rows()));
   predictor.run(dataset, {0, dataset.rows()}, [&](std::int64_t, std::span<const float> outputs) {

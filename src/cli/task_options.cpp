@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
+#include "formats/csv_cell.hpp"
+#include "train/job.hpp"
 #include "train/read_number.hpp"
 #include "train/whole_file.hpp"
 
@@ -48,6 +51,13 @@ std::vector<double> parse_weights(const std::string& text) {
   return weights;
 }
 
+[[noreturn]] void refuse_without_labels(const Dataset& dataset) {
+  throw DataError(fmt::format(
+      "{}: has no labels, which train and evaluate compare with what the model says.\n  {} lockstep predict needs none.",
+      dataset.path().string(),
+      dataset.readings().empty() ? "Import it again with a target (import csv: --target COLUMN)." : "Say what they are: --target /PATH."));
+}
+
 }  // namespace
 
 void add_task_options(po::options_description& options) {
@@ -70,6 +80,9 @@ Model model_for(const po::variables_map& values, const Dataset& training) {
           fmt::format("--loss {}: {} says what its loss is", values["loss"].as<std::string>(), values["model"].as<std::string>()));
     }
     return *std::move(model);
+  }
+  if (!training.has_field("labels")) {
+    refuse_without_labels(training);
   }
   const Field& labels = training.field("labels");
   const nn::Loss loss = loss_for(values, labels);
@@ -126,9 +139,18 @@ Model with_augmentation(Model model, const po::variables_map& values) {
   return augment_images(model, crop, flip);
 }
 
+void require_labels(const Model& model, const Dataset& dataset) {
+  const std::vector<Field> inputs = inputs_of(model, "evaluate");
+  if (std::ranges::find(inputs, "labels", &Field::name) != inputs.end() && !dataset.has_field("labels")) {
+    refuse_without_labels(dataset);
+  }
+}
+
 void write_confusion(const std::filesystem::path& file, std::span<const double> counts, const Dataset& dataset) {
   const auto classes = static_cast<std::size_t>(std::lround(std::sqrt(static_cast<double>(counts.size()))));
-  const auto name = [&](std::size_t c) { return c < dataset.class_names().size() ? dataset.class_names()[c] : fmt::format("{}", c); };
+  const auto name = [&](std::size_t c) {
+    return csv_cell(c < dataset.class_names().size() ? dataset.class_names()[c] : fmt::format("{}", c));
+  };
   std::string text = "label";
   for (std::size_t c = 0; c < classes; ++c) {
     text += fmt::format(",{}", name(c));

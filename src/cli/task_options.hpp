@@ -18,6 +18,9 @@ void add_task_options(po::options_description& options);
 /// With the images changed in training as --augment says.
 [[nodiscard]] Model with_augmentation(Model model, const po::variables_map& values);
 
+/// Throws DataError where the model's evaluation reads labels and the dataset has none.
+void require_labels(const Model& model, const Dataset& dataset);
+
 /// A line a label, a column for each class that the model said; names of classes in the first line and column.
 void write_confusion(const std::filesystem::path& file, std::span<const double> counts, const Dataset& dataset);
 

@@ -16,6 +16,7 @@
 #include "cli/result.hpp"
 #include "cli/samples.hpp"
 #include "cli/task_options.hpp"
+#include "formats/data_names.hpp"
 #include "formats/report.hpp"
 #include "formats/run_log.hpp"
 #include "formats/safetensors.hpp"
@@ -284,6 +285,12 @@ int train_with(const Options& options, Communicator& communicator, const ModelMa
   }
   const RunData data = open_data(values, communicator);
   const Model model = model_to_train(options, communicator, make, data.training, settings);
+  for (const std::optional<Dataset>& dataset : {std::optional(data.training), data.validation, data.test}) {
+    if (dataset) {
+      require_labels(model, *dataset);
+    }
+  }
+  settings.data = describe_with_names(data.training);
   settings.label_scale = data.training.statistics(Metrics(model).labels()).std;
   std::optional<RunLog> log;
   if (communicator.rank() == 0) {

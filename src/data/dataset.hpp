@@ -9,7 +9,7 @@
 /// A dataset is a folder of HDF5 shards, shard-00000.h5 and so on. Each shard holds every field as a dataset at its root, [rows, ...],
 /// chunked by rows with a Fletcher-32 checksum a chunk; all fields of a shard have the same rows and chunk rows. Root attributes:
 ///   lockstep_format = 1; rows; shard, shards (this one's number, and how many there are); mean, std (Statistics of features; may be
-///   empty), mean:NAME, std:NAME (of other fields; may be missing); classes (names; may be empty); checksum (SHA-256 of the content).
+///   empty), mean:NAME, std:NAME (of other fields; may be missing); classes, columns:NAME (formats/data_names); checksum (SHA-256).
 namespace lockstep {
 
 inline constexpr std::int64_t kDatasetFormat = 1;

@@ -66,6 +66,9 @@ void DatasetWriter::end_shard() {
   file_->set_attribute("shard", shard_);
   file_->set_attribute("shards", shards());
   file_->set_attribute("classes", options_.class_names);
+  for (const auto& [field, names] : options_.columns) {
+    file_->set_attribute("columns:" + field, names);
+  }
   for (const auto& [name, found] : options_.statistics) {
     const std::string of_field = name == "features" ? "" : ":" + name;
     file_->set_attribute("mean" + of_field, found.mean);

@@ -33,9 +33,10 @@ struct DatasetOptions {
   std::vector<std::string> class_names{};
   std::vector<double> mean{};  ///< one a channel (second axis of features [n, C, ...]) or one for all; empty: features are used as they are
   std::vector<double> std{};   ///< as many as mean, all > 0
-  std::map<std::string, Statistics> statistics{};  ///< of other fields
-  std::int64_t chunk_rows = 0;                     ///< 0: auto_chunk_rows
-  std::int64_t rows_per_shard = 0;                 ///< rounded up to whole chunks; 0: about 256 MiB
+  std::map<std::string, Statistics> statistics{};             ///< of other fields
+  std::int64_t chunk_rows = 0;                                ///< 0: auto_chunk_rows
+  std::int64_t rows_per_shard = 0;                            ///< rounded up to whole chunks; 0: about 256 MiB
+  std::map<std::string, std::vector<std::string>> columns{};  ///< names of a field's columns
 };
 
 /// Writes a dataset row by row into `folder` + ".part" and renames that at the end, so no half-written dataset is ever seen.

@@ -6,11 +6,13 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 #include <set>
 
+#include "formats/class_numbers.hpp"
 #include "formats/compressed_file.hpp"
+#include "formats/csv_cell.hpp"
 #include "lockstep/error.hpp"
-#include "train/read_number.hpp"
 
 namespace lockstep {
 namespace {
@@ -19,11 +21,6 @@ constexpr std::size_t kMostClasses = 10000;
 constexpr std::size_t kFewValues = 20;
 constexpr std::size_t kNumbersAtOnce = 1 << 18;
 constexpr std::size_t kLongestLine = 16 << 20;
-
-std::optional<double> number(std::string_view text) {
-  text.remove_prefix(text.starts_with('+') ? 1 : 0);
-  return read_number<double>(text);
-}
 
 bool missing(std::string_view cell) {
   constexpr std::array<std::string_view, 8> kMissing{"", "NA", "N/A", "NaN", "nan", "null", "NULL", "?"};
@@ -90,28 +87,10 @@ class Table {
     return !ended;
   }
 
-  /// Cells may stand in double quotes, with "" for a quote; blanks around a cell are not part of it.
+  /// Blanks around a cell are not part of it.
   void split(const std::string& line, std::vector<std::string>& cells) const {
-    cells.assign(1, "");
-    bool quoted = false;
-    for (std::size_t i = 0; i < line.size(); ++i) {
-      if (line[i] == '"' && quoted && i + 1 < line.size() && line[i + 1] == '"') {
-        cells.back() += line[++i];
-      } else if (line[i] == '"') {
-        quoted = !quoted;
-      } else if (line[i] == delimiter_ && !quoted) {
-        if (delimiter_ != ' ' || !cells.back().empty()) {
-          cells.emplace_back();
-        }
-      } else {
-        cells.back() += line[i];
-      }
-    }
-    if (quoted) {
+    if (!split_csv_line(line, delimiter_, cells)) {
       throw DataError(fmt::format("{}: a quote does not end.\n  A cell may not reach over several lines.", place()));
-    }
-    if (delimiter_ == ' ' && cells.back().empty() && cells.size() > 1) {
-      cells.pop_back();
     }
     for (std::string& cell : cells) {
       const std::size_t begin = std::min(cell.find_first_not_of(" \t"), cell.size());
@@ -132,15 +111,31 @@ std::size_t column(const CsvForm& form, const std::string& wanted, const std::st
   if (const auto found = std::ranges::find(form.names, wanted); found != form.names.end()) {
     return static_cast<std::size_t>(found - form.names.begin());
   }
-  if (const auto place = number(wanted); place && *place >= 1 && *place <= static_cast<double>(form.names.size())) {
+  if (const auto place = number_in(wanted); place && *place >= 1 && *place <= static_cast<double>(form.names.size())) {
     return static_cast<std::size_t>(*place) - 1;
   }
   throw UsageError(fmt::format("{}: there is no column '{}'; there are {}", file, wanted, fmt::join(form.names, ", ")));
 }
 
-/// Calls `visit(cells)` for each row of data that is taken. The form's names must be known, or `form` be being made.
+/// Of COLUMN or COLUMN=A,B: the column's place, and its values if they are given.
+std::pair<std::size_t, std::vector<std::string>> one_hot_column(const CsvForm& form, const std::string& wanted, const std::string& file) {
+  const std::size_t equals = wanted.find('=');
+  if (equals == std::string::npos || std::ranges::find(form.names, wanted) != form.names.end()) {
+    return {column(form, wanted, file), {}};
+  }
+  std::vector<std::string> values;
+  const bool whole = split_csv_line(wanted.substr(equals + 1), ',', values);
+  if (!whole || values.front().empty() || std::set(values.begin(), values.end()).size() != values.size()) {
+    throw UsageError(fmt::format("--one-hot {}: after = stand values with commas between them, each once", wanted));
+  }
+  return {column(form, wanted.substr(0, equals), file), values};
+}
+
+/// Calls `visit(cells)` for each row of data that is taken; returns how many are left out. The form's names must be known, or `form` be
+/// being made.
 template <class Visit>
-void for_each_row(Table& table, const CsvForm& form, std::vector<std::string> cells, bool first_is_data, const Visit& visit) {
+std::int64_t for_each_row(Table& table, const CsvForm& form, std::vector<std::string> cells, bool first_is_data, const Visit& visit) {
+  std::int64_t left_out = 0;
   for (bool more = first_is_data || table.next(cells); more; more = table.next(cells)) {
     if (cells.size() != form.names.size()) {
       throw DataError(fmt::format("{}: has {} cells, but there are {} columns.", table.place(), cells.size(), form.names.size()));
@@ -154,12 +149,15 @@ void for_each_row(Table& table, const CsvForm& form, std::vector<std::string> ce
       throw DataError(fmt::format(
           "{}: the column '{}' has no value.\n  Leave out such rows with --missing drop, or the column with --ignore {}.", table.place(),
           (feature != form.features.end() ? *feature : *target).name, (feature != form.features.end() ? *feature : *target).name));
+    } else {
+      ++left_out;
     }
   }
+  return left_out;
 }
 
 double target_number(const Table& table, const CsvForm::Column& column, const std::string& cell) {
-  const std::optional<double> value = number(cell);
+  const std::optional<double> value = number_in(cell);
   if (!value) {
     throw DataError(
         fmt::format("{}: the target '{}' holds '{}', which is no number.\n"
@@ -170,7 +168,7 @@ double target_number(const Table& table, const CsvForm::Column& column, const st
 }
 
 bool is_0_or_1(const std::string& cell) {
-  const std::optional<double> value = number(cell);
+  const std::optional<double> value = number_in(cell);
   return value == 0.0 || value == 1.0;
 }
 
@@ -181,11 +179,11 @@ std::int32_t label_of(const Table& table, const CsvForm::Column& column, const s
                     "  Choose other columns with --target, or give --task regression for numbers.",
                     table.place(), column.name, cell));
   }
-  return *number(cell) == 1 ? 1 : 0;
+  return *number_in(cell) == 1 ? 1 : 0;
 }
 
 double feature_number(const Table& table, const CsvForm::Column& column, const std::string& cell) {
-  const std::optional<double> value = number(cell);
+  const std::optional<double> value = number_in(cell);
   if (!value) {
     throw DataError(
         fmt::format("{0}: the column '{1}' holds '{2}', which is no number.\n"
@@ -195,39 +193,45 @@ double feature_number(const Table& table, const CsvForm::Column& column, const s
   return *value;
 }
 
-/// In the order of numbers if all are numbers, else of letters.
-std::vector<std::string> in_order(const std::set<std::string>& values) {
-  std::vector<std::string> ordered(values.begin(), values.end());
-  if (std::ranges::all_of(ordered, [](const std::string& v) { return number(v).has_value(); })) {
-    std::ranges::stable_sort(ordered, {}, [](const std::string& v) { return *number(v); });
-  }
-  return ordered;
-}
-
 std::int32_t place_of(const Table& table, const CsvForm::Column& column, const std::string& cell) {
   const auto found = std::ranges::find(column.values, cell);
   if (found == column.values.end()) {
-    throw DataError(fmt::format("{}: the column '{}' holds '{}', which the training rows do not have; they have {}.", table.place(),
-                                column.name, cell, fmt::join(column.values, ", ")));
+    const std::string values = fmt::format("{}", fmt::join(column.values, ", "));
+    throw DataError(fmt::format(
+        "{}: the column '{}' holds '{}', which {}", table.place(), column.name, cell,
+        column.given_by.empty()
+            ? fmt::format("the training rows do not have; they have {}.", values)
+            : fmt::format("is not among those of {}: {}.\n  Name all that there are, or leave out such rows.", column.given_by, values)));
   }
   return static_cast<std::int32_t>(found - column.values.begin());
 }
 
 /// The names of the columns from the first line, which is data if there is no header.
-void read_names(CsvForm& form, const std::vector<std::string>& first) {
-  const bool numbers = std::ranges::all_of(first, [](const std::string& cell) { return number(cell) || missing(cell); });
+void read_names(CsvForm& form, const Table& table, const std::vector<std::string>& first) {
+  const bool numbers = std::ranges::all_of(first, [](const std::string& cell) { return number_in(cell) || missing(cell); });
   form.header = form.options.header.value_or(!numbers);
+  std::map<std::string_view, std::size_t> places;
   for (std::size_t i = 0; i < first.size(); ++i) {
+    const std::size_t same = places.emplace(first[i], i).first->second;
+    if (form.header && !first[i].empty() && same < i) {
+      throw DataError(fmt::format(
+          "{}: the columns {} and {} are both named '{}'.\n  Rename one of them; if this line is a row of data, give --header no.",
+          table.place(), same + 1, i + 1, first[i]));
+    }
     form.names.push_back(form.header ? first[i] : fmt::format("{}", i + 1));
   }
 }
 
 void choose_columns(CsvForm& form, const std::string& file) {
-  const std::vector<std::string> targets =
-      form.options.targets.empty() ? std::vector{fmt::format("{}", form.names.size())} : form.options.targets;
+  std::vector<std::size_t> targets;
+  for (const std::string& name : form.options.targets) {
+    targets.push_back(column(form, name, file));
+  }
+  if (targets.empty() && form.task != CsvTask::unlabelled) {
+    targets.push_back(form.names.size() - 1);
+  }
   std::set<std::size_t> taken;
-  for (const std::string& name : targets) {
-    const std::size_t place = form.options.targets.empty() ? form.names.size() - 1 : column(form, name, file);
+  for (const std::size_t place : targets) {
     form.targets.push_back({place, form.names[place]});
     taken.insert(place);
   }
@@ -255,12 +259,23 @@ CsvTask task_of(const CsvForm& form, const std::vector<std::set<std::string>>& t
   }
   const std::set<std::string>& values = targets[0];
   const auto whole = [](const std::string& v) {
-    const auto value = number(v);
+    const auto value = number_in(v);
     return value && *value == std::floor(*value) && v.find_first_of(".eE") == std::string::npos;
   };
-  const bool classes = std::ranges::any_of(values, [](const std::string& v) { return !number(v); }) ||
+  const bool classes = !form.options.classes.empty() || std::ranges::any_of(values, [](const std::string& v) { return !number_in(v); }) ||
                        (values.size() <= kFewValues && std::ranges::all_of(values, whole));
   return classes ? CsvTask::classification : CsvTask::regression;
+}
+
+/// Several labels get the names that are given, in the order of their columns.
+void name_labels(CsvForm& form, const std::string& file) {
+  if (form.task == CsvTask::regression) {
+    throw UsageError(fmt::format("{}: --classes names classes, but the targets are numbers to predict", file));
+  }
+  if (form.options.classes.size() != form.targets.size()) {
+    throw UsageError(fmt::format("{}: --classes gives {} names for {} targets", file, form.options.classes.size(), form.targets.size()));
+  }
+  form.classes = form.options.classes;
 }
 
 /// Rows as numbers, handed on some at a time.
@@ -294,7 +309,8 @@ class RowBuffer {
   void flush() {
     if (held_ > 0) {
       const auto labels = form_.task == CsvTask::regression ? std::as_bytes(std::span(numbers_)) : std::as_bytes(std::span(classes_));
-      take_(std::array{std::as_bytes(std::span(features_)), labels});
+      const std::array both{std::as_bytes(std::span(features_)), labels};
+      take_(std::span(both).first(form_.targets.empty() ? 1 : 2));
     }
     features_.clear();
     numbers_.clear();
@@ -322,6 +338,9 @@ std::string CsvForm::describe() const {
   for (const Column& target : targets) {
     of.push_back("'" + target.name + "'");
   }
+  if (targets.empty()) {
+    return fmt::format("{} features; no target", width);
+  }
   const std::string what = classifies()               ? fmt::format("{} classes of", targets[0].values.size())
                            : task == CsvTask::several ? "labels of 0 and 1 (train with --loss sigmoid-cross-entropy):"
                                                       : "numbers of";
@@ -333,7 +352,29 @@ std::vector<std::string> CsvForm::class_names() const {
   for (const Column& target : targets) {
     names_of_targets.push_back(target.name);
   }
-  return classifies() ? targets[0].values : task == CsvTask::several ? names_of_targets : std::vector<std::string>();
+  return task == CsvTask::several && classes.empty() ? names_of_targets : classes;
+}
+
+std::map<std::string, std::vector<std::string>> CsvForm::columns() const {
+  std::map<std::string, std::vector<std::string>> named;
+  for (const Column& feature : features) {
+    for (const std::string& value : feature.values) {
+      named["features"].push_back(feature.name + "=" + value);
+    }
+    if (feature.values.empty()) {
+      named["features"].push_back(feature.name);
+    }
+  }
+  for (const Column& target : targets) {
+    named["labels"].push_back(target.name);
+  }
+  if (!header) {
+    named.erase("labels");
+    if (std::ranges::all_of(features, [](const Column& feature) { return feature.values.empty(); })) {
+      named.clear();
+    }
+  }
+  return named;
 }
 
 CsvForm csv_form(const std::filesystem::path& file, const CsvOptions& options) {
@@ -344,24 +385,30 @@ CsvForm csv_form(const std::filesystem::path& file, const CsvOptions& options) {
     throw DataError(fmt::format("{}: is empty.", file.string()));
   }
   form.delimiter = table.delimiter();
-  read_names(form, cells);
+  read_names(form, table, cells);
   choose_columns(form, file.string());
+  if (options.task == CsvTask::unlabelled && !(options.targets.empty() && options.classes.empty())) {
+    throw UsageError("--no-target says that the table holds no target, so neither --target nor --classes is for it");
+  }
   if (options.task == CsvTask::classification && form.targets.size() > 1) {
     throw UsageError("--task classification takes one --target");
   }
   if (options.task == CsvTask::several && form.targets.size() < 2) {
     throw UsageError("--task several takes more than one --target; one of 0 and 1 is for --task classification");
   }
-  std::set<std::size_t> texts;
+  std::map<std::size_t, std::vector<std::string>> texts;
   for (const std::string& name : options.one_hot) {
-    texts.insert(column(form, name, file.string()));
+    texts.insert(one_hot_column(form, name, file.string()));
   }
   std::vector<std::set<std::string>> target_values(form.targets.size());
   std::vector<std::set<std::string>> values(form.features.size());
   for_each_row(table, form, cells, !form.header, [&](const std::vector<std::string>& row) {
     for (std::size_t f = 0; f < form.features.size(); ++f) {
       const CsvForm::Column& feature = form.features[f];
-      if (texts.contains(feature.place)) {
+      if (const auto text = texts.find(feature.place); text != texts.end()) {
+        if (!text->second.empty()) {
+          continue;
+        }
         values[f].insert(row[feature.place]);
         if (values[f].size() > kMostClasses) {
           throw DataError(
@@ -379,7 +426,12 @@ CsvForm csv_form(const std::filesystem::path& file, const CsvOptions& options) {
     }
   });
   for (std::size_t f = 0; f < form.features.size(); ++f) {
-    form.features[f].values = in_order(values[f]);
+    CsvForm::Column& feature = form.features[f];
+    feature.values = in_order(values[f]);
+    if (const auto text = texts.find(feature.place); text != texts.end() && !text->second.empty()) {
+      feature.values = text->second;
+      feature.given_by = "--one-hot " + feature.name;
+    }
   }
   form.task = task_of(form, target_values);
   if (form.classifies()) {
@@ -388,7 +440,13 @@ CsvForm csv_form(const std::filesystem::path& file, const CsvOptions& options) {
           fmt::format("{}: the column '{}' has more than {} values, which are no classes.\n  Give --task regression for numbers.",
                       file.string(), form.targets[0].name, kMostClasses));
     }
-    form.targets[0].values = in_order(target_values[0]);
+    ClassNumbers numbers =
+        number_classes(target_values[0], options.classes, fmt::format("{}, column '{}'", file.string(), form.targets[0].name));
+    form.targets[0].values = std::move(numbers.labels);
+    form.targets[0].given_by = form.targets[0].values == options.classes ? "--classes" : "";
+    form.classes = std::move(numbers.names);
+  } else if (!options.classes.empty()) {
+    name_labels(form, file.string());
   }
   return form;
 }
@@ -400,9 +458,12 @@ RowSource csv_rows(const std::filesystem::path& file, const CsvForm& form) {
   }
   const auto targets = static_cast<std::int64_t>(form.targets.size());
   RowSource source;
-  source.fields = {{"features", {width}, DType::f32},
-                   {"labels", targets > 1 ? Shape{targets} : Shape(), form.task == CsvTask::regression ? DType::f32 : DType::i32}};
+  source.fields = {{"features", {width}, DType::f32}};
+  if (targets > 0) {
+    source.fields.push_back({"labels", targets > 1 ? Shape{targets} : Shape(), form.task == CsvTask::regression ? DType::f32 : DType::i32});
+  }
   source.normalised = {"features"};
+  source.columns = form.columns();
   if (form.task == CsvTask::regression) {
     source.normalised.insert("labels");
   }
@@ -414,9 +475,9 @@ RowSource csv_rows(const std::filesystem::path& file, const CsvForm& form) {
       throw DataError(fmt::format("{}: has the columns {}, but the training rows have {}.", file.string(), fmt::join(cells, ", "),
                                   fmt::join(form.names, ", ")));
     }
-    for_each_row(table, form, cells, any && !form.header, [&](const std::vector<std::string>& row) { visit(table, row); });
+    return for_each_row(table, form, cells, any && !form.header, [&](const std::vector<std::string>& row) { visit(table, row); });
   };
-  rows([&](const Table&, const std::vector<std::string>&) { ++source.rows; });
+  source.left_out = rows([&](const Table&, const std::vector<std::string>&) { ++source.rows; });
   if (source.rows == 0) {
     throw DataError(fmt::format("{}: holds no rows.", file.string()));
   }

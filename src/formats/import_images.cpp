@@ -1,6 +1,7 @@
 #include "formats/import_images.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <png.h>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <fstream>
 
 #include "data/order.hpp"
+#include "formats/class_numbers.hpp"
 #include "lockstep/error.hpp"
 
 namespace lockstep {
@@ -89,11 +91,16 @@ class Png {
   png_image image_{};
 };
 
-std::vector<fs::path> children(const fs::path& folder, bool folders) {
+enum class Kind : std::uint8_t { folder, image, other };
+
+/// What begins with a dot is none of them.
+std::vector<fs::path> children(const fs::path& folder, Kind wanted) {
   std::vector<fs::path> found;
   for (const auto& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
-    if (folders ? entry.is_directory() && !name.starts_with(".") : name.ends_with(".png") || name.ends_with(".PNG")) {
+    const bool image = name.ends_with(".png") || name.ends_with(".PNG");
+    const Kind kind = entry.is_directory() ? Kind::folder : image ? Kind::image : Kind::other;
+    if (kind == wanted && !name.starts_with(".")) {
       found.push_back(entry.path());
     }
   }
@@ -101,12 +108,31 @@ std::vector<fs::path> children(const fs::path& folder, bool folders) {
   return found;
 }
 
-std::vector<std::string> class_names(const fs::path& folder) {
+std::vector<std::string> class_folders(const fs::path& folder) {
   std::vector<std::string> names;
-  for (const fs::path& of_class : children(folder, true)) {
+  for (const fs::path& of_class : children(folder, Kind::folder)) {
     names.push_back(of_class.filename().string());
   }
   return names;
+}
+
+/// Throws DataError naming the first folder that is none of the classes.
+void require_classes(const fs::path& folder, const std::vector<std::string>& classes, const char* otherwise) {
+  for (const std::string& name : class_folders(folder)) {
+    if (std::ranges::find(classes, name) == classes.end()) {
+      throw DataError(fmt::format("{}: {} {}.\n  Name every folder of a class, or move it elsewhere.", (folder / name).string(), otherwise,
+                                  fmt::join(classes, ", ")));
+    }
+  }
+}
+
+/// Files in the classes' folders, and beside these, that are no images by their names.
+std::int64_t other_files(const fs::path& folder) {
+  std::int64_t count = std::ssize(children(folder, Kind::other));
+  for (const fs::path& of_class : children(folder, Kind::folder)) {
+    count += std::ssize(children(of_class, Kind::other));
+  }
+  return count;
 }
 
 /// Of the classes' folders, in keyed order.
@@ -114,12 +140,14 @@ std::vector<Picture> pictures(const fs::path& folder, const std::vector<std::str
   std::vector<Picture> sorted;
   for (std::size_t label = 0; label < names.size(); ++label) {
     for (const fs::path& file :
-         fs::is_directory(folder / names[label]) ? children(folder / names[label], false) : std::vector<fs::path>()) {
+         fs::is_directory(folder / names[label]) ? children(folder / names[label], Kind::image) : std::vector<fs::path>()) {
       sorted.push_back({file, static_cast<std::int32_t>(label)});
     }
   }
   if (sorted.empty()) {
-    throw DataError(fmt::format("{0}: holds no images {0}/CLASS/*.png.", folder.string()));
+    const std::int64_t others = other_files(folder);
+    throw DataError(fmt::format("{0}: holds no images {0}/CLASS/*.png.{1}", folder.string(),
+                                others > 0 ? fmt::format("\n  There are {} other files; only .png and .PNG are read.", others) : ""));
   }
   std::vector<Picture> mixed;
   for (std::size_t i = 0; i < sorted.size(); ++i) {
@@ -170,25 +198,28 @@ ImageSet cifar10(const fs::path& folder) {
   return set;
 }
 
-ImageSet png_folders(const fs::path& folder) {
+ImageSet png_folders(const fs::path& folder, const std::vector<std::string>& classes) {
   if (!fs::is_directory(folder)) {
     throw DataError(fmt::format("{}: there is no such folder.", folder.string()));
   }
   const bool parts = fs::is_directory(folder / "train");
   const fs::path train = parts ? folder / "train" : folder;
   ImageSet set;
-  set.class_names = class_names(train);
-  const std::vector<Picture> all = pictures(train, set.class_names);
+  const std::vector<std::string> folders = class_folders(train);
+  const ClassNumbers numbers =
+      classes.empty() ? ClassNumbers{folders, folders} : number_classes({folders.begin(), folders.end()}, classes, train.string());
+  set.class_names = numbers.names;
+  require_classes(train, numbers.labels, "is not among --classes");
+  const std::vector<Picture> all = pictures(train, numbers.labels);
   const bool coloured = std::ranges::any_of(all, [](const Picture& picture) { return Png(picture.file).channels() == 3; });
   const std::int64_t channels = coloured ? 3 : 1;
-  set.train = png_rows(train, set.class_names, channels);
+  set.train = png_rows(train, numbers.labels, channels);
+  set.skipped = other_files(train);
   if (parts && fs::is_directory(folder / "test")) {
-    for (const std::string& name : class_names(folder / "test")) {
-      if (std::ranges::find(set.class_names, name) == set.class_names.end()) {
-        throw DataError(fmt::format("{}: is a class that {} does not have.", (folder / "test" / name).string(), train.string()));
-      }
-    }
-    set.test = png_rows(folder / "test", set.class_names, channels);
+    require_classes(folder / "test", numbers.labels,
+                    classes.empty() ? "is a class that the training part does not have; it has" : "is not among --classes");
+    set.test = png_rows(folder / "test", numbers.labels, channels);
+    set.skipped += other_files(folder / "test");
   }
   return set;
 }

@@ -14,6 +14,7 @@ struct ImageSet {
   RowSource train;
   std::optional<RowSource> test;
   std::vector<std::string> class_names;
+  std::int64_t skipped = 0;  ///< other files beside the images
 };
 
 /// The binary version of CIFAR-10: data_batch_1.bin … data_batch_5.bin, test_batch.bin, batches.meta.txt, each record a class and
@@ -22,7 +23,8 @@ struct ImageSet {
 
 /// Folders of PNG images, one a class, named by it: FOLDER/CLASS/*.png, or FOLDER/train/CLASS and FOLDER/test/CLASS. All have one size;
 /// they are grey if all are, else red, green, blue; palettes, 16 bits and transparency (over black) are converted. In an order
-/// permuted by a fixed key, so that the last rows are of all classes. Throws DataError naming the image that is damaged or of another size.
-[[nodiscard]] ImageSet png_folders(const std::filesystem::path& folder);
+/// permuted by a fixed key, so that the last rows are of all classes. Classes are numbered as number_classes says, without `classes` in
+/// the order of letters. Throws DataError naming the image that is damaged or of another size, and the folder that is none of `classes`.
+[[nodiscard]] ImageSet png_folders(const std::filesystem::path& folder, const std::vector<std::string>& classes = {});
 
 }  // namespace lockstep

@@ -116,7 +116,7 @@ void import_rows(const RowSource& train, const std::optional<RowSource>& test_pa
   if (test) {
     static_cast<void>(look_through(*test, "the test rows", options));
   }
-  DatasetOptions write_options{options.class_names, {}, {}, statistics, options.chunk_rows, options.rows_per_shard};
+  DatasetOptions write_options{options.class_names, {}, {}, statistics, options.chunk_rows, options.rows_per_shard, train.columns};
   if (const auto features = statistics.find("features"); features != statistics.end()) {
     write_options.mean = features->second.mean;
     write_options.std = features->second.std;
@@ -179,6 +179,7 @@ RowSource finite_rows(RowSource source) {
   if (bad->empty()) {
     return source;
   }
+  source.left_out += std::ssize(*bad);
   return filtered(source, source.rows - std::ssize(*bad), [bad](std::int64_t row) { return !bad->contains(row); });
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <span>
@@ -24,6 +25,8 @@ struct RowSource {
   std::int64_t rows = 0;
   std::set<std::string> normalised{};  ///< fields to normalise by the training rows; "weight" is divided by its mean
   std::function<void(const RowSink& take)> read;
+  std::map<std::string, std::vector<std::string>> columns{};  ///< names of a field's columns, where they are known
+  std::int64_t left_out = 0;                                  ///< rows that lack a value
 };
 
 struct ImportOptions {

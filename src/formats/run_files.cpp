@@ -8,6 +8,7 @@
 #include <limits>
 #include <sstream>
 
+#include "formats/csv_cell.hpp"
 #include "lockstep/error.hpp"
 
 namespace lockstep {
@@ -70,7 +71,8 @@ void read_settings(const fs::path& path, RunFiles& run) {
   }
 }
 
-/// A name, then a count for each class. Names may hold commas: counts are taken from the end of the line.
+/// A name, then a count for each class. Names may hold commas, and once stood there without quotes: counts are taken from the end of the
+/// line.
 void read_confusion(const fs::path& path, RunFiles& run) {
   std::vector<std::string> lines = lines_of(text_of(path));
   if (lines.empty()) {
@@ -90,7 +92,9 @@ void read_confusion(const fs::path& path, RunFiles& run) {
       }
       line.resize(comma);
     }
-    run.classes.push_back(line);
+    std::vector<std::string> name;
+    const bool quoted = line.starts_with('"') && split_csv_line(line, ',', name) && name.size() == 1;
+    run.classes.push_back(quoted ? name[0] : line);
   }
 }
 

@@ -9,7 +9,6 @@
 #include <iterator>
 #include <utility>
 
-#include "data/describe_data.hpp"
 #include "plan/lane_price.hpp"
 #include "train/evaluate.hpp"
 #include "train/job.hpp"
@@ -258,7 +257,7 @@ class Trainer {
                              {"best_hash", best_hash_},   {"other_machines", other_machines_}, {"history", std::move(history)}};
       checkpoint.progress["watch"] = settings_.watch != nullptr ? settings_.watch->checkpoint() : Json();
       checkpoint.settings = experiment();
-      checkpoint.settings["data"] = describe_data(train_);
+      checkpoint.settings["data"] = settings_.data;
       checkpoint.fingerprint = fingerprint_;
       checkpoint.dataset_checksum = train_.checksum();
     }

@@ -71,6 +71,7 @@ struct TrainSettings {
   bool quiet = false;
   bool accept_other_machine = false;
   std::string config;            ///< text for config.ini
+  nlohmann::ordered_json data;   ///< what the model must know of the training set; checkpoints keep it
   Watch* watch = nullptr;        ///< rank 0's, if there is one
   std::uint64_t hash_every = 0;  ///< steps after which it is shown the parameters; 0: never
   Trace* trace = nullptr;        ///< this worker's, if some steps are to be traced

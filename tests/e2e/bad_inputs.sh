@@ -49,6 +49,14 @@ table 'a,b\n1,0\n2,1\n'
 csv 2 "there is no column 'c'" --target c
 table '\xef\xbb\xbfa,b\r\n1,0\r\n2,1\r\n'
 csv 0 '2 training' --task classification
+table 'a,a,b\n1,2,0\n'
+csv 3 "line 1: the columns 1 and 2 are both named 'a'"
+table 'a,b\n1,cat\n2,dog\n'
+csv 3 "line 3: the column 'b' holds 'dog', which is not among those of --classes: cat, eel" --classes cat,eel
+csv 2 "'cat' is there twice" --classes cat,dog,cat
+csv 2 'neither --target nor --classes is for it' --no-target --target b
+table 'a,b\n1,1\n2,2\n'
+csv 3 'cannot be told which of the 3 classes x,y,z is whose name: the labels are 1, 2' --classes x,y,z
 head -c 17000000 /dev/zero | tr '\0' 1 | gzip -1 >t.csv
 csv 3 'longer than 16 MiB'
 rm t.csv && mkdir t.csv

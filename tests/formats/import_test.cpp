@@ -73,6 +73,79 @@ TEST(ImportCsv, TargetsAreClassesByTheirValues) {
   EXPECT_EQ(spaced.names, (std::vector<std::string>{"1", "2"}));
 }
 
+TEST(ImportCsv, GivenClassesNumberTheTextsOfTheTarget) {
+  const TemporaryFolder folder;
+  const auto file = text_file(folder, "a.csv", "x,kind\n1,cat\n2,ant\n");
+  const std::vector<std::string> classes{"dog", "cat", "ant"};
+  const CsvForm form = csv_form(file, {.classes = classes});
+  EXPECT_EQ(form.class_names(), classes);
+  EXPECT_EQ(rows_of_field<std::int32_t>(csv_rows(file, form), 1), (std::vector<std::int32_t>{1, 2}));
+  const auto other = text_file(folder, "b.csv", "x,kind\n1,cat\n2,bird\n");
+  for (const CsvForm& of : {form, csv_form(other, {.classes = classes})}) {
+    expect_contains(message_of([&] { rows_of_field<std::int32_t>(csv_rows(other, of), 1); }),
+                    "b.csv, line 3: the column 'kind' holds 'bird', which is not among those of --classes: dog, cat, ant.\n  Name all");
+  }
+}
+
+TEST(ImportCsv, NamesGoByNumberWhereLabelsAreNumbers) {
+  const TemporaryFolder folder;
+  using Labels = std::vector<std::int32_t>;
+  const auto labels = [&](const std::string& table, const std::vector<std::string>& classes) {
+    const auto file = text_file(folder, "a.csv", table);
+    const CsvForm form = csv_form(file, {.classes = classes});
+    EXPECT_EQ(form.class_names(), classes);
+    return rows_of_field<std::int32_t>(csv_rows(file, form), 1);
+  };
+  EXPECT_EQ(labels("1,2\n1,0\n1,1\n", {"a", "b", "c"}), (Labels{2, 0, 1}));
+  EXPECT_EQ(labels("1,2\n1,0\n", {"a", "b", "c"}), (Labels{2, 0}));  // no row is of class 1
+  EXPECT_EQ(labels("1,1\n1,3\n", {"a", "b", "c"}), (Labels{0, 2}));  // counted from 1
+  EXPECT_EQ(labels("1,7\n1,3\n", {"a", "b"}), (Labels{1, 0}));
+  EXPECT_EQ(labels("1,2\n1,1\n", {"0", "1", "2"}), (Labels{2, 1}));  // the labels themselves
+  EXPECT_EQ(labels("1,10\n1,9\n", {"10", "9"}), (Labels{0, 1}));
+  expect_contains(message_of([&] {
+                    labels("1,1\n1,2\n", {"a", "b", "c"});
+                  }),
+                  "a.csv, column '2': it cannot be told which of the 3 classes a,b,c is whose name: the labels are 1, 2.");
+  expect_contains(message_of([&] {
+                    labels("1,1\n1,2\n", {"2", "3"});
+                  }),
+                  "line 1: the column '2' holds '1', which is not among those of --classes: 2, 3");
+  std::string letters;
+  std::vector<std::string> names;
+  for (int i = 0; i < 26; ++i) {  // more than are taken for classes where nobody says so
+    letters += "1," + std::to_string(i) + "\n";
+    names.emplace_back(1, static_cast<char>('a' + i));
+  }
+  EXPECT_EQ(labels(letters, names).back(), 25);
+}
+
+TEST(ImportCsv, GivenValuesOfAOneHotColumnAreItsColumns) {
+  const TemporaryFolder folder;
+  const auto file = text_file(folder, "a.csv", "x,colour,a=b,y\n1,red,p,0.5\n2,green,q,1.5\n");
+  const CsvForm form = csv_form(file, {.one_hot = {"colour=green,\"dark, or so\",red", "a=b"}});
+  EXPECT_EQ(form.columns().at("features"),
+            (std::vector<std::string>{"x", "colour=green", "colour=dark, or so", "colour=red", "a=b=p", "a=b=q"}));
+  EXPECT_EQ(rows_of_field<float>(csv_rows(file, form), 0), (std::vector<float>{1, 0, 0, 1, 1, 0, 2, 1, 0, 0, 0, 1}));
+  const RowSource lacking = csv_rows(file, csv_form(file, {.ignored = {"a=b"}, .one_hot = {"2=red,blue"}}));
+  expect_contains(message_of([&] { rows_of_field<float>(lacking, 0); }),
+                  "a.csv, line 3: the column 'colour' holds 'green', which is not among those of --one-hot colour: red, blue.");
+  for (const char* const wrong : {"colour=", "colour=red,red", "colour=\"red"}) {
+    expect_contains(message_of<Error>([&] { return csv_form(file, {.one_hot = {wrong}}); }), "after = stand values");
+  }
+}
+
+TEST(ImportCsv, ClassesAreForTargetsThatHaveSome) {
+  const TemporaryFolder folder;
+  const auto file = text_file(folder, "a.csv", "x,red,big\n1,0,1\n3,1,1\n");
+  EXPECT_EQ(csv_form(file, {.targets = {"red", "big"}, .classes = {"R", "B"}}).class_names(), (std::vector<std::string>{"R", "B"}));
+  expect_contains(message_of<Error>([&] {
+                    return csv_form(file, {.targets = {"red", "big"}, .classes = {"R"}});
+                  }),
+                  "--classes gives 1 names for 2 targets");
+  expect_contains(message_of<Error>([&] { return csv_form(file, {.classes = {"R"}, .task = CsvTask::regression}); }),
+                  "--classes names classes, but the targets are numbers");
+}
+
 TEST(ImportCsv, RegressionTargetsAreStandardisedAndCanBeUnscaled) {
   const TemporaryFolder folder;
   const auto file = text_file(folder, "a.csv", "x,y\n1,100.5\n3,300.5\n");
@@ -153,8 +226,11 @@ TEST(ImportCsv, WhatIsWrongIsNamedByLineAndColumn) {
   expect_contains(refusal("a,b\n1,2\n", {.targets = {"c"}}), "there is no column 'c'; there are a, b");
   expect_contains(refusal("a\n1\n"), "no column is left for features");
   expect_contains(refusal(""), "is empty");
+  expect_contains(refusal("a,b,c,b\n1,2,3,4\n"), "a.csv, line 1: the columns 2 and 4 are both named 'b'.\n  Rename one of them");
+  EXPECT_EQ(csv_form(text_file(folder, "a.csv", "1.4,1.4,red\n"), {.header = false}).names, (std::vector<std::string>{"1", "2", "3"}));
   const auto file = text_file(folder, "a.csv", "a,b\n1,2\n,2\n3,?\n4,1\n");
   EXPECT_EQ(csv_rows(file, csv_form(file, {.drop_missing = true})).rows, 2);
+  EXPECT_EQ(csv_rows(file, csv_form(file, {.drop_missing = true})).left_out, 2);
   expect_contains(message_of([&] {
                     const auto bad = text_file(folder, "inf.csv", "a,b\n1,2\ninf,2\n");
                     import_rows(csv_rows(bad, csv_form(bad, {})), {}, folder.path() / "out", {});
@@ -380,6 +456,19 @@ TEST(ImportPng, TrainAndTestShareTheirClasses) {
   EXPECT_EQ(rows_of_field<std::int32_t>(*set.test, 1), std::vector<std::int32_t>{1});
   write_png(folder.path() / "test/c/1.png", 2, 2, PNG_FORMAT_GRAY, {1, 2, 3, 4});
   expect_contains(message_of([&] { return png_folders(folder.path()); }), "c: is a class that");
+}
+
+TEST(ImportPng, GivenClassesNumberTheFolders) {
+  const TemporaryFolder folder;
+  for (const char* image : {"train/a/1.png", "test/b/1.png"}) {
+    write_png(folder.path() / image, 2, 2, PNG_FORMAT_GRAY, {1, 2, 3, 4});
+  }
+  const ImageSet set = png_folders(folder.path(), {"c", "b", "a"});
+  EXPECT_EQ(set.class_names, (std::vector<std::string>{"c", "b", "a"}));
+  EXPECT_EQ(rows_of_field<std::int32_t>(set.train, 1), std::vector<std::int32_t>{2});
+  EXPECT_EQ(rows_of_field<std::int32_t>(*set.test, 1), std::vector<std::int32_t>{1});
+  expect_contains(message_of([&] { return png_folders(folder.path(), {"c", "b"}); }), "train/a: is not among --classes c, b");
+  expect_contains(message_of([&] { return png_folders(folder.path(), {"c", "a"}); }), "test/b: is not among --classes c, a");
 }
 
 }  // namespace

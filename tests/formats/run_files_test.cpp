@@ -68,10 +68,13 @@ TEST(RunFiles, ABrokenLineIsNamed) {
 TEST(RunFiles, NamesOfClassesMayHoldCommas) {
   const ScratchFolder scratch;
   put(scratch / "metrics.jsonl", kMetrics);
-  put(scratch / "confusion.csv", "label,coats, long,hats\ncoats, long,3,1\nhats,0,2\n");
-  const RunFiles run = read_run(scratch.path());
-  EXPECT_EQ(run.classes, (std::vector<std::string>{"coats, long", "hats"}));
-  EXPECT_EQ(run.confusion, (std::vector<double>{3, 1, 0, 2}));
+  for (const char* const table : {"label,\"coats, long\",hats\n\"coats, long\",3,1\nhats,0,2\n",
+                                  "label,coats, long,hats\ncoats, long,3,1\nhats,0,2\n"}) {  // as it was once written
+    put(scratch / "confusion.csv", table);
+    const RunFiles run = read_run(scratch.path());
+    EXPECT_EQ(run.classes, (std::vector<std::string>{"coats, long", "hats"}));
+    EXPECT_EQ(run.confusion, (std::vector<double>{3, 1, 0, 2}));
+  }
   put(scratch / "confusion.csv", "label,a,b\na,3,1\nb,0\n");
   const std::string text = what_throws<DataError>([&] { static_cast<void>(read_run(scratch.path())); });
   EXPECT_NE(text.find("confusion.csv, line 3"), std::string::npos) << text;
