@@ -1,5 +1,9 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iostream>
+#include <iterator>
+
 #include "cli/commands.hpp"
 #include "cli/data_options.hpp"
 #include "cli/result.hpp"
@@ -36,7 +40,9 @@ int evaluate_with(const po::variables_map& values, Communicator& communicator) {
   from_tensors(engine.layout(), checkpoint.parameters, engine.set_parameters());
   const StepSums sums = evaluate_dataset(engine, dataset, {0, dataset.rows()}, settings.batch, job.lanes, settings.cache);
   if (communicator.rank() == 0) {
-    print_result("test", sums, engine.metrics().figures(sums));
+    std::vector<Figure> figures = engine.metrics().figures(sums);
+    std::ranges::move(figures_of_targets(model, sums, dataset), std::back_inserter(figures));
+    print_result("test", sums, figures);
     const std::span<const double> confusion = engine.metrics().confusion(sums);
     if (values.contains("confusion") && confusion.empty()) {
       throw UsageError("--confusion: there is no such matrix, the model does not give each sample one of at most 256 classes");

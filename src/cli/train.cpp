@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
+#include <iterator>
 #include <limits>
 
 #include "cli/cadence.hpp"
@@ -311,7 +312,7 @@ int train_with(const Options& options, Communicator& communicator, const ModelMa
     }
   };
   std::optional<Interruptible> interruptible(std::in_place);
-  const TrainResult result = train(communicator, model, settings, data.training, data.validation, data.test);
+  TrainResult result = train(communicator, model, settings, data.training, data.validation, data.test);
   interruptible.reset();
   if (trace) {
     write_trace(communicator, *trace, settings.run / "trace.json");
@@ -321,6 +322,7 @@ int train_with(const Options& options, Communicator& communicator, const ModelMa
       std::cout << fmt::format("stopped at step {} with a checkpoint, as asked; the same command goes on from there\n", result.step);
     } else {
       if (result.test) {
+        std::ranges::move(figures_of_targets(model, *result.test, *data.test), std::back_inserter(result.figures));
         print_result("test", *result.test, result.figures);
       }
       if (!result.confusion.empty()) {

@@ -4,7 +4,10 @@
 #include <png.h>
 
 #include <array>
+#include <cmath>
+#include <cstdio>
 #include <functional>
+#include <sstream>
 
 #include "cli/commands.hpp"
 #include "train/scratch_folder.hpp"
@@ -54,6 +57,7 @@ class Import : public testing::Test {
   int evaluate(const std::string& data) {
     return run_evaluate({"--run", (folder / "run").string(), "--data", path(data), "--confusion", (folder / "confusion.csv").string()});
   }
+  int evaluate_only(const std::string& data) { return run_evaluate({"--run", (folder / "run").string(), "--data", path(data)}); }
   int predict(const std::string& data) {
     return run_predict({"--run", (folder / "run").string(), "--data", path(data), "--to", (folder / "said.csv").string()});
   }
@@ -161,6 +165,22 @@ TEST_F(Import, PredictionsOfSeveralTargetsHaveTheirNames) {
   train("houses", {"--lr", "0.001"});
   predict("houses");
   EXPECT_EQ(first_line(folder / "said.csv"), "row,prediction:price,\"prediction:area, m2\"");
+
+  // The errors of each, in its units.
+  std::istringstream lines(text_of(folder / "said.csv"));
+  std::string line;
+  std::getline(lines, line);
+  double price = 0, area = 0;
+  for (int row = 0; std::getline(lines, line); ++row) {
+    double of_price = 0, of_area = 0;
+    ASSERT_EQ(std::sscanf(line.c_str(), "%*d,%lf,%lf", &of_price, &of_area), 2) << line;
+    price += std::abs(of_price - (row * 10 + 0.5)) / 40;
+    area += std::pow(of_area - (row * 2 + 0.25), 2) / 40;
+  }
+  const std::string errors = said([&] { return evaluate_only("houses"); });
+  expect_contains(errors, fmt::format("test mae:price  {:.2f}", price));
+  expect_contains(errors, fmt::format("test rmse:area, m2 {:.2f}", std::sqrt(area)));
+  expect_contains(errors, "test r2:price ");
 }
 
 TEST_F(Import, ATableWithoutTargetIsForPredict) {
