@@ -8,6 +8,7 @@ stops=0           # how often we were told to stop
 told_at=0         # when the job was last told so
 failed_rank='' failed_host='' reason=''
 ended=''          # whether we have ended the job, and its exit code means nothing
+unstarted=''      # whether that was because no worker started in time
 
 # A worker's last words; those of one that waited for another name that one, too.
 words_of_a_worker='^(lockstep[^:]*: )?rank ([0-9]+) \(([^)]*)\)(, step [0-9]+)?: (.*)'
@@ -28,8 +29,9 @@ new_logs() {
   done
   for each in {1..9}; do
     number=$((number + 1)) logs=$run/logs/attempt-$number
-    if mkdir "$logs" 2>/dev/null; then return; fi
-  done
+    mkdir -p "$run/logs" && mkdir "$logs" && return
+    ((each != 8)) || pause 30 # a full disk may have room again
+  done 2>/dev/null
   say "$logs cannot be made: $(mkdir "$logs" 2>&1)"
   exit 4
 }
@@ -86,7 +88,10 @@ end_because() {
 }
 
 # any_started: whether a worker of this attempt has started.
-any_started() { compgen -G "$logs/rank-*.log" >/dev/null; }
+any_started() {
+  local files=("$logs"/rank-*.log)
+  [[ -e ${files[0]} ]]
+}
 
 # watch_attempt: returns when the launcher has ended, or is to be ended: told so twice, or `ended`. That is where it does not end although a worker
 # has said why it failed, where no worker starts (a host takes the connection and says nothing), where all here are stopped, and where rank 0 does
@@ -94,7 +99,7 @@ any_started() { compgen -G "$logs/rank-*.log" >/dev/null; }
 watch_attempt() {
   local trouble=0 still=0 silent=0 starting=0 looks=0 beat last alive=''
   last=$(cat "$run/lease.json" 2>/dev/null) || last=''
-  ended=''
+  ended='' unstarted=''
   until [[ ! -d /proc/$job || $ended ]] || ((stops > 1)); do
     nap
     if ((stops)) && ((SECONDS >= told_at + 2)); then
@@ -110,7 +115,8 @@ watch_attempt() {
     if [[ ! $beat || ! $alive ]]; then silent=0; fi # a lease from before this attempt says nothing of it
     if ((trouble > 6 * naps)); then
       end_because "a worker has failed, and $launcher_name does not end"
-    elif ((starting > start * naps)); then
+    elif [[ $launcher != srun ]] && ((starting > (start + ${#hosts[@]} / 4) * naps)); then
+      unstarted=yes
       end_because "no worker has started within $start s (--start)"
     elif ((still > deadline * naps)); then
       end_because "all of this job has been stopped for $deadline s"

@@ -56,12 +56,13 @@ addresses_of() { getent ahosts "$1" | awk '{ print $1 }' | sort -u; }
 
 # listed HOST: as `hosts` names the host that workers or the launcher name so (by another name, or by its address); HOST where none is it.
 listed() {
-  local host
+  local host addresses
   for host in "${hosts[@]}"; do
     [[ $(short "$host") != "$(short "$1")" ]] || { echo "$host" && return; }
   done
-  for host in "${hosts[@]}"; do
-    [[ ! $(comm -12 <(addresses_of "$host") <(addresses_of "$1")) ]] || { echo "$host" && return; }
+  addresses=$(addresses_of "$1")
+  for host in ${addresses:+"${hosts[@]}"}; do
+    [[ ! $(comm -12 <(addresses_of "$host") <(echo "$addresses")) ]] || { echo "$host" && return; }
   done
   echo "$1"
 }

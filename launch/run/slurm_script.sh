@@ -49,15 +49,15 @@ slurm_script() {
     name=${1#--}
     if [[ $name == *=* ]]; then
       value=${name#*=} name=${name%%=*}
-    elif [[ $name =~ ^(exclusive|no-requeue|requeue|contiguous|overcommit|oversubscribe|spread-job|reboot)$ ]]; then
+    elif [[ $name =~ ^(exclusive|hold|no-kill|no-requeue|requeue|contiguous|overcommit|oversubscribe|spread-job|use-min-nodes|wait|reboot)$ ]]; then
       value=''
     else
-      [[ ${2:---} != -- ]] || usage_error "--$name needs a value"
+      [[ ${2:---} != --* ]] || usage_error "--$name needs a value"
       value=$2 && shift
     fi
     if [[ ! $value ]] || ! fill "$name" "$value"; then
       known=$(sbatch --help 2>/dev/null) # empty where there is no Slurm, or none that is set up
-      [[ ! $known || $known =~ --${name}[^-a-z] ]] || usage_error "--slurm-script: --$name is no option of sbatch, nor a variable of launch/slurm/train.sbatch"
+      [[ ! $known || $known =~ --${name}[^-a-z] ]] || say "--slurm-script: sbatch --help does not tell of --$name, nor is it a variable of launch/slurm/train.sbatch"
       direct "$name" "$value"
     fi
     shift

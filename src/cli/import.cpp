@@ -58,6 +58,10 @@ Texts given_classes(const po::variables_map& values) {
   if (!split_csv_line(given, ',', names)) {
     throw UsageError(fmt::format("--classes {}: a quote does not end", given));
   }
+  for (std::string& name : names) {
+    name.erase(0, name.find_first_not_of(' '));
+    name.erase(name.find_last_not_of(' ') + 1);
+  }
   for (auto name = names.begin(); name != names.end(); ++name) {
     if (name->empty() || std::find(names.begin(), name, *name) != name) {
       throw UsageError(fmt::format("--classes {}: {}", given, name->empty() ? "a name is empty" : "'" + *name + "' is there twice"));

@@ -197,13 +197,14 @@ using ModelMaker = std::function<Model(const Dataset&)>;
 /// Refuses a model that this machine cannot hold, before it takes the memory of all else that runs here.
 void require_memory(const Model& model) {
   constexpr double gib = 1U << 30;
-  const double wanted = sizeof(float) * static_cast<double>(model.parameter_count()) / gib;
+  constexpr double copies = 3;  // rank 0 has them, a checkpoint's and its bytes; there is more
+  const double wanted = copies * sizeof(float) * static_cast<double>(model.parameter_count()) / gib;
   const double memory = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE)) / gib;
   if (wanted > memory) {
-    throw UsageError(
-        fmt::format("the model's {} parameters alone take {:.0f} GiB, and this machine has {:.0f} GiB of memory.\n"
-                    "  Give it narrower or fewer layers.",
-                    model.parameter_count(), wanted, memory));
+    throw UsageError(fmt::format(
+        "the model's {} parameters and a checkpoint of them take at least {:.0f} GiB, and this machine has {:.0f} GiB of memory.\n"
+        "  Give it narrower or fewer layers.",
+        model.parameter_count(), wanted, memory));
   }
 }
 

@@ -33,12 +33,14 @@ void require_columns(const std::string& field, const Texts& wanted, const Texts&
   if (place == wanted.size() && place == found.size()) {
     return;
   }
-  const std::string advice =
-      field == "labels"
-          ? fmt::format("Name its targets so, and import it again with them in this order: --target {}", fmt::join(wanted, " --target "))
-          : "Import it again from a table with these columns in this order (those with = are of "
-            "--one-hot COLUMN=VALUE,VALUE): " +
-                csv_line(wanted);
+  std::string targets;
+  for (const std::string& name : wanted) {
+    targets += " --target " + quoted_for_shell(name);
+  }
+  const std::string advice = field == "labels" ? fmt::format("Name its targets so, and import it again with them in this order:{}", targets)
+                                               : "Import it again from a table with these columns in this order (those with = are of "
+                                                 "--one-hot COLUMN=VALUE,VALUE): " +
+                                                     csv_line(wanted);
   throw DataError(fmt::format("{}: column {} of {} is {}, but that of the training set is {}.\n  {}", where, place + 1, field,
                               name_at(found, place), name_at(wanted, place), advice));
 }
@@ -92,7 +94,8 @@ void require_names(const DataNames& wanted, const DataNames& found, const std::s
       require_columns(field, names, found.columns.at(field), where);
     }
   }
-  if (targets && !wanted.classes.empty() && !found.classes.empty() && wanted.classes != found.classes) {
+  const auto common = static_cast<std::ptrdiff_t>(std::min(wanted.classes.size(), found.classes.size()));  // either may lack the last ones
+  if (targets && !std::equal(wanted.classes.begin(), wanted.classes.begin() + common, found.classes.begin())) {
     throw DataError(
         fmt::format("{}: the classes are {}, but those of the training set are {}, so the numbers mean other ones.\n"
                     "  Import it again with: --classes {}",

@@ -398,7 +398,10 @@ CsvForm csv_form(const std::filesystem::path& file, const CsvOptions& options) {
   }
   std::map<std::size_t, std::vector<std::string>> texts;
   for (const std::string& name : options.one_hot) {
-    texts.insert(one_hot_column(form, name, file.string()));
+    const auto [place, values] = one_hot_column(form, name, file.string());
+    if (!texts.emplace(place, values).second || std::ranges::find(form.features, place, &CsvForm::Column::place) == form.features.end()) {
+      throw UsageError(fmt::format("--one-hot {}: the column is given twice, or is no feature", name));
+    }
   }
   std::vector<std::set<std::string>> target_values(form.targets.size());
   std::vector<std::set<std::string>> values(form.features.size());

@@ -121,8 +121,8 @@ constexpr std::array kModels{Builtin{"mlp", mlp}, Builtin{"cnn", cnn}, Builtin{"
 }  // namespace
 
 bool channels_seem_last(const Shape& sample) {
-  constexpr std::int64_t kFewChannels = 4;
-  return sample.rank() == 3 && sample[2] <= kFewChannels && std::min(sample[0], sample[1]) > kFewChannels;
+  constexpr std::int64_t kSmallest = 8;
+  return sample.rank() == 3 && (sample[2] == 1 || sample[2] == 3) && std::min(sample[0], sample[1]) >= kSmallest;
 }
 
 Model build_model(const ModelOptions& options) {

@@ -14,8 +14,8 @@ struct LaneCost {
 
 [[nodiscard]] LaneCost lane_cost(const Model& model);
 
-/// The largest power of two up to min(batch, 64) at which a lane's step does at least 32 flops for each byte of LaneCost, and no lane is
-/// smaller than the model allows; with batch norm 16 samples. Depends on the batch and the graph alone.
+/// The largest power of two up to min(batch, 64) at which a lane's step does at least 32 flops for each byte of LaneCost and, with batch
+/// norm, has 16 samples; else 1. Depends on the batch and the graph alone.
 [[nodiscard]] int default_lanes(const Model& model, std::int64_t batch);
 
 /// Estimated time of a step in this many lanes over its time in one lane, on one thread. A lane's time is modelled as its flops plus

@@ -200,9 +200,10 @@ void agree_on_experiment(Communicator& communicator, const std::string& text) {
 
 void check_finite(const FlatLayout& layout, std::span<const float> flat) {
   if (const auto tensor = first_non_finite(layout, flat)) {
-    throw Error(ExitCode::diverged, fmt::format("the update made {} infinite or NaN.\n"
-                                                "  A smaller --lr is the usual cure. The last checkpoint, if there is one, is kept.",
-                                                *tensor));
+    throw Diverged(
+        fmt::format("the update made {} infinite or NaN.\n"
+                    "  A smaller --lr is the usual cure. The last checkpoint, if there is one, is kept.",
+                    *tensor));
   }
 }
 
@@ -239,10 +240,10 @@ bool check_same_run(const Checkpoint& checkpoint, const Model& model, const nloh
     if (key == kValidation && stored.is_string() && stored != "" && value != "") {
       static_cast<void>(check_same_data("validation set", stored.get<std::string>(), value.get<std::string>(), accept_changed_data));
     } else if (stored != value) {
-      throw UsageError(
-          fmt::format("the checkpoint in this run folder was made with {} {}, and now {} is asked for: that is another experiment.\n"
-                      "  Give the same options, or another --run.",
-                      key, stored.is_null() ? "unknown" : stored.dump(), value.dump()));
+      throw UsageError(fmt::format(
+          "the checkpoint in this run folder was made with {} {}, and now {} is asked for: that is another experiment.\n"
+          "  Give the same options{}, or another --run.",
+          key, stored.is_null() ? "unknown" : stored.dump(), value.dump(), key == "lanes" ? " and --lanes " + stored.dump() : ""));
     }
   }
   if (checkpoint.model != model.json()) {

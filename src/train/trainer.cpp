@@ -388,9 +388,9 @@ class Trainer {
 
   /// Evaluates, compares the workers' copies and writes the epoch's row; true if this is the best epoch so far.
   bool end_epoch() {
-    check_finite(engine_.layout(), engine_.parameters());
     communicator_.patience = Communicator::kPatience;  // workers may take unlike times to evaluate
     const std::string hash = agree_on_parameters(communicator_, engine_.layout(), engine_.parameters());
+    check_finite(engine_.layout(), engine_.parameters());
     EpochRow row;
     row.epoch = epoch_ + 1;
     row.step = step_;

@@ -58,6 +58,17 @@ unset LD_PRELOAD
 ends diverged 6 0 ', step [0-9]+: the loss is no longer a finite number'
 compgen -G "$work/diverged/checkpoints/step-*.h5" >/dev/null || fail "no checkpoint was kept" "$work/diverged.log"
 
+# The same, found at an epoch's end alone: batch norm and ReLU make a loss that is a number of parameters that are none.
+export FAULT=0:slow:2 LD_PRELOAD=$work/fault.so
+options=(--model mlp --hidden 32 --batch-norm --batch 64 --lanes 2 --lr 150 --epochs 15 --checkpoint-every 16)
+start normed 2 1
+options=("${before[@]}")
+unset LD_PRELOAD
+ends normed 6 0 ', step [0-9]+: the update made [a-z0-9._]+ infinite or NaN'
+if grep -q 'step 3[12]: the update made' "$work/normed.log"; then # on some processors it may be so before the checkpoint
+  compgen -G "$work/normed/checkpoints/step-*.h5" >/dev/null || fail "no checkpoint was kept" "$work/normed.log"
+fi
+
 # No space for the end of rank 0's third checkpoint of 9.6 MB; the ones before stay.
 export FAULT=0:full:25 LD_PRELOAD=$work/fault.so
 start full 2 1

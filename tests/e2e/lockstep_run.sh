@@ -78,22 +78,23 @@ pass "no step in two restarts: gives up"
 # The same line a second time by mistake, while the first is at work: it ends, and leaves nothing that the first takes for its own.
 before=("${options[@]}")
 options=(--model mlp --hidden 16 --batch 48 --lanes 8 --epochs 100000 --checkpoint-every 20)
-run twice 2
-wait_for_step twice 20
+run "tw[i]ce" 2
+wait_for_step "tw[i]ce" 20
 first=$job
-expect_code 2 'is in use' second.log launch/lockstep-run -n 2 -- train --data "$E2E_DATA" --run "$work/twice" --threads 1 "${options[@]}"
+expect_code 2 'is in use' second.log launch/lockstep-run -n 2 -- train --data "$E2E_DATA" --run "$work/tw[i]ce" --threads 1 "${options[@]}"
 job=$first
 mapfile -t pids < <(workers_of "$job")
 kill -KILL "${pids[1]}"
 for ((i = 0; i < 300; i++)); do
-  ! grep -q ': restart' "$work/twice.log" || break
+  ! grep -q ': restart' "$work/tw[i]ce.log" || break
   sleep 0.1
 done
-wait_for_step twice $(($(newest_checkpoint "$work/twice") + 200))
+wait_for_step "tw[i]ce" $(($(newest_checkpoint "$work/tw[i]ce") + 200))
 read -r pid <"/proc/$job/task/$job/children" || true
 kill -TERM "$pid"
-expect 75 twice
-said twice 'attempt 3: 2 workers'
+expect 75 "tw[i]ce"
+said "tw[i]ce" 'attempt 3: 2 workers'
+said "tw[i]ce" "the last lines of .*/attempt-1/rank-1.log"
 options=("${before[@]}")
 pass "a second one in the same run folder: refused, and the first goes on through a kill"
 

@@ -16,7 +16,7 @@ expect_code 2 'afresh says what not to take' afresh.log "${train[@]}" --model ml
 expect_code 0 'nodes' grey.log "$lockstep" plan --model resnet20 --sample 28,28 --loss sigmoid-cross-entropy --write-model "$work/grey.json"
 expect_code 2 'grey.json says what its loss is' loss.log "${train[@]}" --model "$work/grey.json" --batch 48 --loss squared-error
 expect_code 2 'dropout is for the model mlp or cnn; .*grey.json has no such option' file.log "${train[@]}" --model "$work/grey.json" --batch 48 --dropout 0.1
-expect_code 2 'parameters alone take [0-9]+ GiB' no-memory.log "${train[@]}" --model mlp --hidden 2000000000
+expect_code 2 'a checkpoint of them take at least [0-9]+ GiB' no-memory.log "${train[@]}" --model mlp --hidden 2000000000
 expect_code 2 'lanes' too-many-lanes.log "${train[@]}" --model mlp --batch 4 --lanes 8
 expect_code 2 'dropout' dropout.log "${train[@]}" --model mlp --batch 48 --dropout 1.5
 expect_code 2 'penalty|l3' penalty.log "${train[@]}" --model mlp --batch 48 --penalty l3:1

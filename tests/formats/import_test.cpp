@@ -127,6 +127,8 @@ TEST(ImportCsv, GivenValuesOfAOneHotColumnAreItsColumns) {
             (std::vector<std::string>{"x", "colour=green", "colour=dark, or so", "colour=red", "a=b=p", "a=b=q"}));
   EXPECT_EQ(rows_of_field<float>(csv_rows(file, form), 0), (std::vector<float>{1, 0, 0, 1, 1, 0, 2, 1, 0, 0, 0, 1}));
   const RowSource lacking = csv_rows(file, csv_form(file, {.ignored = {"a=b"}, .one_hot = {"2=red,blue"}}));
+  EXPECT_THROW(static_cast<void>(csv_form(file, {.ignored = {"a=b"}, .one_hot = {"a=b"}})), UsageError);
+  EXPECT_THROW(static_cast<void>(csv_form(file, {.one_hot = {"colour", "colour=red"}})), UsageError);
   expect_contains(message_of([&] { rows_of_field<float>(lacking, 0); }),
                   "a.csv, line 3: the column 'colour' holds 'green', which is not among those of --one-hot colour: red, blue.");
   for (const char* const wrong : {"colour=", "colour=red,red", "colour=\"red"}) {
