@@ -86,7 +86,7 @@ ends memory 5 1 ', step [0-9]+: .*out of memory'
 # None for a checkpoint's bytes: that is no fault of the data either.
 before=("${options[@]}")
 options=(--model mlp --hidden 512 --batch 48 --lanes 8 --epochs 500 --checkpoint-every 5)
-for wish in 6 7 8; do
+for wish in 6 8; do
   export FAULT=0:memory:$wish LD_PRELOAD=$work/fault.so
   start "memory$wish" 1 1
   unset LD_PRELOAD
