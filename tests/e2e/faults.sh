@@ -77,8 +77,8 @@ ends full 4 0 ', step [0-9]+: .*step-.*No space left on device'
 [[ -s $work/full/checkpoints/step-000000005.h5 ]] || fail "the checkpoint before is gone"
 compgen -G "$work/full/checkpoints/*.tmp" >/dev/null && fail "half a file was left behind"
 
-# No memory for one worker, which wants some for every chunk of the data that it reads again.
-export FAULT=1:memory:100 LD_PRELOAD=$work/fault.so
+# No memory for one worker in the middle of training, which wants some now and then for the data that it reads again.
+export FAULT=1:memory:10 LD_PRELOAD=$work/fault.so
 start memory 2 1 --cache 1MiB
 unset LD_PRELOAD
 ends memory 5 1 ', step [0-9]+: .*out of memory'
