@@ -1,8 +1,10 @@
+option(LOCKSTEP_WARNINGS_AS_ERRORS "Warnings end the build: for those who work on the code" OFF)
 # Flags that all our code shares. Bits must not depend on how the compiler contracts a·b + c, so contraction is off.
 add_library(lockstep_flags INTERFACE)
 target_compile_features(lockstep_flags INTERFACE cxx_std_20)
 # No errno and no traps from arithmetic: neither changes a bit of a result, and sqrt and selects become vector code.
-target_compile_options(lockstep_flags INTERFACE -ffp-contract=off -fno-math-errno -fno-trapping-math -Wall -Wextra -Wpedantic -Wconversion -Wno-sign-conversion -Werror)
+target_compile_options(lockstep_flags INTERFACE -ffp-contract=off -fno-math-errno -fno-trapping-math -Wall -Wextra -Wpedantic -Wconversion -Wno-sign-conversion
+  $<$<BOOL:${LOCKSTEP_WARNINGS_AS_ERRORS}>:-Werror>)
 # g++ 12 sees overlapping copies in std::string where there are none (GCC bug 105651).
 target_compile_options(lockstep_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
 # Under sanitizers g++ 12 sees std::regex read what it has not written (GCC bug 105562).
