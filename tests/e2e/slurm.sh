@@ -190,7 +190,7 @@ chain() {
 # A time limit of one minute, 45 s before which the job is told to stop.
 limited() {
   local job
-  options=(--model cnn --dropout 0.2 --batch 48 --lanes 6 --limit 1501 --epochs 40 --seed 5 --checkpoint-every 8)
+  options=(--model cnn --dropout 0.2 --batch 48 --lanes 6 --limit 1501 --epochs 100 --seed 5 --checkpoint-every 8)
   train slow 2 1
   submit limited train.sbatch --time=1 --signal=B:USR1@45
   job=$id
